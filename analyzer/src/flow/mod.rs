@@ -1,0 +1,5 @@
+//! The door to flows.
+
+pub mod initiator;
+pub mod opening;
+pub mod record;

@@ -1,0 +1,4 @@
+//! The door to frames and packets.
+
+pub mod frame;
+pub mod view;

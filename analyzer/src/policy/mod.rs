@@ -1,0 +1,4 @@
+//! The door to tables and sites.
+
+pub mod site;
+pub mod table;

@@ -1,0 +1,69 @@
+//! A site: which addresses fill the roles, which tables are in force, what was accepted.
+
+use std::collections::BTreeMap;
+
+use ipnet::IpNet;
+
+use crate::policy::table::PortSet;
+
+/// One customer's site file.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Site {
+    /// Names of shipped tables, or paths of files relative to the site file.
+    pub tables: Vec<String>,
+    /// `cluster` and others, by name.
+    pub networks: BTreeMap<String, Vec<IpNet>>,
+    /// By role name as written (a printed name or an alias), in the order of the file.
+    pub roles: Vec<(String, Vec<Binding>)>,
+    /// Overridden or pinned ports: (table, row) to ports.
+    pub ports: BTreeMap<(String, String), PortSet>,
+    /// One row's own ends, where a role is too coarse: (table, row).
+    pub rows: BTreeMap<(String, String), RowEnds>,
+    /// Further names for roles: (name, canonical).
+    pub aliases: Vec<(String, String)>,
+    pub waivers: Vec<Waiver>,
+    /// Where it was read, for messages.
+    pub path: String,
+    pub sha256: String,
+}
+
+/// One way in which an endpoint fills a role. All that is given must hold.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Binding {
+    pub network: Option<IpNet>,
+    /// A DNS name, bound to the addresses that answers in the capture give it.
+    pub name: Option<String>,
+    /// A TLS server name, `*.` for one leading label or more.
+    pub sni: Option<String>,
+    /// A PostgreSQL database.
+    pub database: Option<String>,
+}
+
+/// Endpoints that stand in for a row's printed roles.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct RowEnds {
+    pub source: Vec<Binding>,
+    pub destination: Vec<Binding>,
+}
+
+/// A finding that the customer accepts.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Waiver {
+    pub reason: String,
+    pub initiator: Option<End>,
+    pub responder: Option<End>,
+    pub port: Option<u16>,
+    pub because: String,
+    pub owner: String,
+    /// The last day on which it holds, `2027-03-31`.
+    pub until: Option<String>,
+    /// Line in the site file, for messages.
+    pub line: usize,
+}
+
+/// A role, an address or a network.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum End {
+    Role(String),
+    Network(IpNet),
+}

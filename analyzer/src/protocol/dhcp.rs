@@ -1,0 +1,31 @@
+//! Dhcp: not written yet.
+
+use crate::flow::opening::View;
+use crate::net::Transport;
+use crate::protocol::probe::{Answer, Probe};
+
+/// The registry's entry.
+#[derive(Debug)]
+pub struct Dhcp;
+
+impl Probe for Dhcp {
+    fn name(&self) -> &'static str {
+        "dhcp"
+    }
+
+    fn title(&self) -> &'static str {
+        ""
+    }
+
+    fn proof(&self) -> &'static str {
+        ""
+    }
+
+    fn transports(&self) -> &'static [Transport] {
+        &[Transport::Udp]
+    }
+
+    fn ask(&self, _view: &View<'_>) -> Answer {
+        Answer::No
+    }
+}

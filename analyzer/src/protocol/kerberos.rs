@@ -1,0 +1,31 @@
+//! Kerberos: not written yet.
+
+use crate::flow::opening::View;
+use crate::net::Transport;
+use crate::protocol::probe::{Answer, Probe};
+
+/// The registry's entry.
+#[derive(Debug)]
+pub struct Kerberos;
+
+impl Probe for Kerberos {
+    fn name(&self) -> &'static str {
+        "kerberos"
+    }
+
+    fn title(&self) -> &'static str {
+        ""
+    }
+
+    fn proof(&self) -> &'static str {
+        ""
+    }
+
+    fn transports(&self) -> &'static [Transport] {
+        &[Transport::Tcp, Transport::Udp]
+    }
+
+    fn ask(&self, _view: &View<'_>) -> Answer {
+        Answer::No
+    }
+}

@@ -1,0 +1,31 @@
+//! Rdp: not written yet.
+
+use crate::flow::opening::View;
+use crate::net::Transport;
+use crate::protocol::probe::{Answer, Probe};
+
+/// The registry's entry.
+#[derive(Debug)]
+pub struct Rdp;
+
+impl Probe for Rdp {
+    fn name(&self) -> &'static str {
+        "rdp"
+    }
+
+    fn title(&self) -> &'static str {
+        ""
+    }
+
+    fn proof(&self) -> &'static str {
+        ""
+    }
+
+    fn transports(&self) -> &'static [Transport] {
+        &[Transport::Tcp]
+    }
+
+    fn ask(&self, _view: &View<'_>) -> Answer {
+        Answer::No
+    }
+}
