@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::flow::initiator::Direction;
 use crate::flow::opening::Opening;
 use crate::net::{Endpoint, Layers, Pair, Side, TimeNs, Transport};
+use crate::packet::frame::Place;
 
 /// What became of a flow.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -30,8 +31,8 @@ pub struct Record {
     pub direction: Direction,
     pub first_ns: TimeNs,
     pub last_ns: TimeNs,
-    /// The frame of its first packet, counted over the whole observation.
-    pub first_frame: u64,
+    /// The frame of its first packet. Flows are ordered by `(first_ns, first)`.
+    pub first: Place,
     /// IP packets each way, copies included.
     pub packets: Pair<u64>,
     /// Bytes of those packets on the wire, IP header included.

@@ -1,6 +1,7 @@
 //! A packet: the decoded view of a frame, as flows want it.
 
 use crate::net::{Address, Endpoint, Layers, TimeNs, Transport};
+use crate::packet::frame::Place;
 
 /// TCP flags, by bit as on the wire.
 pub mod flag {
@@ -29,7 +30,7 @@ pub struct TcpHead {
 pub struct Packet<'a> {
     pub time_ns: TimeNs,
     /// The frame that carried it (the last one, for reassembled fragments).
-    pub number: u64,
+    pub place: Place,
     pub vantage: u32,
     pub transport: Transport,
     pub source: Endpoint,
