@@ -152,7 +152,7 @@ def announced(path):
 
 def join(flows, lines):
     """Gives each flow its announcement; returns what does not add up."""
-    troubles, used = [], set()
+    troubles, used, spoken = [], set(), set()
     for flow in flows:
         # The clock of the shell and that of the kernel are one clock; the slack is for date's own start.
         fits = [
@@ -167,9 +167,16 @@ def join(flows, lines):
             continue
         flow.line = lines[fits[-1]]
         used.add(fits[-1])
+        if sum(flow.payload) or flow.line.protocol == "-":
+            spoken.add(fits[-1])
     for n, line in enumerate(lines):
+        if n in used and n not in spoken:
+            troubles.append("carried nothing: %s %s -> %s:%d (%s)" % (line.transport, line.source, line.destination, line.port, line.protocol))
         if n not in used:
             troubles.append("not recorded: %s %s -> %s:%d (%s)" % (line.transport, line.source, line.destination, line.port, line.note))
+    for flow in flows:
+        if flow.transport == "tcp" and flow.line and flow.line.tls != "-" and flow.payload[0] and not flow.payload[1]:
+            print("never answered: %s:%d -> %s:%d" % (*flow.initiator, *flow.responder), file=sys.stderr)
     return troubles
 
 

@@ -15,7 +15,7 @@ LAB_PACKAGES="
 /usr/sbin/snmpd snmpd                /usr/sbin/snmptrapd snmptrapd      /usr/bin/snmpget snmp
 /usr/bin/redis-server redis-server   /usr/bin/redis-cli redis-tools     /usr/sbin/nginx nginx
 /usr/sbin/sshd openssh-server        /usr/bin/ssh openssh-client        /usr/sbin/smtpd opensmtpd
-/usr/sbin/dovecot dovecot-imapd      /usr/lib/dovecot/pop3 dovecot-pop3d /usr/bin/swaks swaks
+/usr/sbin/dovecot dovecot-imapd      /usr/lib/dovecot/pop3 dovecot-pop3d
 /usr/sbin/dnsmasq dnsmasq-base       /usr/sbin/chronyd chrony           /usr/sbin/mariadbd mariadb-server
 /usr/bin/mariadb mariadb-client      /usr/bin/memcached memcached       /usr/sbin/slapd slapd
 /usr/bin/ldapsearch ldap-utils       /usr/sbin/mosquitto mosquitto      /usr/bin/mosquitto_pub mosquitto-clients

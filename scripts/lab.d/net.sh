@@ -79,7 +79,7 @@ node() {
 # Every node knows every other by name, as NAME and NAME.lab.example.
 lab_hosts() {
   local name
-  { echo "127.0.0.1 localhost"
+  { echo "127.0.0.1 localhost $(hostname)"
     for name in "${!LAB_ADDRESS[@]}"; do echo "${LAB_ADDRESS[$name]} $name.lab.example $name"; done
   } >"$WORK/hosts"
   for name in "${!LAB_ADDRESS[@]}"; do cp "$WORK/hosts" "/etc/netns/$RUN-$name/hosts"; done

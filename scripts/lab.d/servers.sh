@@ -100,6 +100,7 @@ ssl.keystore.password=changeit
 ssl.key.password=changeit
 ssl.enabled.protocols=TLSv1.2
 controlled.shutdown.enable=false
+log.cleaner.enable=false
 C
   cat >"$home/log4j.properties" <<C
 log4j.rootLogger=WARN, stdout
@@ -264,3 +265,39 @@ dns_start() {
 }
 
 http() { on "$1" curl -sk -m 20 -o /dev/null "${@:2}" >>"$WORK/log/curl" 2>&1 || true; }
+
+# imap_start NODE: Dovecot with IMAP 143 and 993, POP3 110 and 995; any user, password pw.
+imap_start() {
+  local home="$WORK/dovecot-$1"
+  certificate
+  mkdir -p "$home/mail"
+  chown mail:mail "$home/mail"
+  cat >"$home/dovecot.conf" <<C
+base_dir = $home/run
+state_dir = $home/state
+log_path = $home/log
+protocols = imap pop3
+listen = $(address "$1")
+ssl = yes
+ssl_cert = <$WORK/server.crt
+ssl_key = <$WORK/server.key
+disable_plaintext_auth = no
+mail_location = maildir:$home/mail/%u
+mail_uid = mail
+mail_gid = mail
+first_valid_uid = 1
+default_login_user = nobody
+default_internal_user = nobody
+default_internal_group = nogroup
+passdb {
+  driver = static
+  args = password=pw
+}
+userdb {
+  driver = static
+  args = uid=mail gid=mail home=$home/mail/%u
+}
+C
+  background "$1" "$1-dovecot" dovecot -F -c "$home/dovecot.conf"
+  ready "$1" 143 30
+}
