@@ -9,7 +9,7 @@ declare -A LAB_ADDRESS=()
 
 # lab_open: names the run, makes its folder and the bridge. Call once, before anything else.
 lab_open() {
-  RUN="uncharted-$$"
+  RUN="uncharted-$BASHPID"
   WORK=$(mktemp -d "/tmp/$RUN.XXXXXX")
   chmod 755 "$WORK"
   mkdir "$WORK/log"

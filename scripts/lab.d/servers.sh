@@ -26,7 +26,7 @@ postgres_start() {
   install -o postgres -m 600 "$WORK/server.key" "$data/server.key"
   install -o postgres -m 600 "$WORK/server.crt" "$data/server.crt"
   cat >>"$data/postgresql.conf" <<C
-listen_addresses = '*'
+listen_addresses = '$(address "$node")${PG_LISTEN:+,$PG_LISTEN}'
 port = $port
 unix_socket_directories = '$data'
 ssl = $ssl
@@ -166,7 +166,7 @@ activemq_classpath() {
 }
 
 activemq_compile() {
-  [ -f "$WORK/Broker.class" ] || javac -nowarn -d "$WORK" -cp "$(activemq_classpath)" "$LAB"/java/*.java
+  [ -f "$WORK/Broker.class" ] || javac -nowarn -d "$WORK" -cp "$(activemq_classpath)" "$LAB/java/Broker.java" "$LAB/java/Client.java"
 }
 
 activemq_start() {
@@ -301,3 +301,136 @@ C
   background "$1" "$1-dovecot" dovecot -F -c "$home/dovecot.conf"
   ready "$1" 143 30
 }
+
+# Flink's processes, as its own shell scripts would start them; the wheel carries the jars only.
+flink_java() {
+  echo "$(java_small) -XX:MaxMetaspaceSize=128m -Dlog4j.configurationFile=$WORK/flink/log4j.properties \
+    --add-opens=java.base/java.lang=ALL-UNNAMED --add-opens=java.base/java.util=ALL-UNNAMED --add-opens=java.base/java.net=ALL-UNNAMED \
+    --add-opens=java.base/java.nio=ALL-UNNAMED --add-opens=java.base/java.time=ALL-UNNAMED --add-opens=java.base/java.util.concurrent=ALL-UNNAMED \
+    -cp $FLINK/lib/flink-dist-$(flink_version).jar:$(ls "$FLINK"/lib/log4j-*.jar | grep -v template | paste -sd:)"
+}
+
+flink_version() { basename "$FLINK"/lib/flink-dist-*.jar .jar | cut -d- -f3; }
+
+# flink_home NODE MASTER: a configuration folder; prints its path. Metrics for Prometheus on 9249.
+flink_home() {
+  local home="$WORK/flink/$1"
+  mkdir -p "$home/tmp" "$WORK/flink/plugins"
+  ln -sfn "$FLINK/plugins/metrics-prometheus" "$WORK/flink/plugins/metrics-prometheus"
+  printf 'rootLogger.level = INFO\nrootLogger.appenderRef.out.ref = out\nappender.out.name = out\nappender.out.type = CONSOLE\nappender.out.layout.type = PatternLayout\n' \
+    >"$WORK/flink/log4j.properties"
+  cat >"$home/config.yaml" <<C
+jobmanager.rpc.address: $(address "$2")
+jobmanager.rpc.port: 6123
+jobmanager.bind-host: $(address "$1")
+jobmanager.memory.process.size: 700m
+taskmanager.host: $(address "$1")
+taskmanager.bind-host: $(address "$1")
+taskmanager.rpc.port: 6122
+taskmanager.numberOfTaskSlots: 1
+taskmanager.cpu.cores: 1
+taskmanager.memory.task.heap.size: 48m
+taskmanager.memory.task.off-heap.size: 0m
+taskmanager.memory.managed.size: 16m
+taskmanager.memory.network.min: 16m
+taskmanager.memory.network.max: 16m
+taskmanager.memory.framework.heap.size: 64m
+taskmanager.memory.framework.off-heap.size: 64m
+taskmanager.memory.jvm-metaspace.size: 128m
+taskmanager.memory.jvm-overhead.min: 64m
+taskmanager.memory.jvm-overhead.max: 64m
+blob.server.port: 6124
+rest.port: 8081
+rest.address: $(address "$2")
+rest.bind-address: $(address "$1")
+heartbeat.interval: 3000
+io.tmp.dirs: $home/tmp
+metrics.reporters: prom
+metrics.reporter.prom.factory.class: org.apache.flink.metrics.prometheus.PrometheusReporterFactory
+metrics.reporter.prom.port: 9249
+C
+  echo "$home"
+}
+
+# flink_start NODE: a job manager with RPC 6123, blobs 6124, REST 8081.
+flink_start() {
+  local home
+  home=$(flink_home "$1" "$1")
+  HEAP=256m
+  # shellcheck disable=SC2046
+  background "$1" "$1-flink" env FLINK_PLUGINS_DIR="$WORK/flink/plugins" $(flink_java) \
+    org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint --configDir "$home"
+  ready "$1" 8081 120
+}
+
+# flink_taskmanager NODE MASTER: a task manager with RPC 6122 that joins the job manager.
+flink_taskmanager() {
+  local home
+  home=$(flink_home "$1" "$2")
+  HEAP=192m
+  # shellcheck disable=SC2046
+  background "$1" "$1-flink-taskmanager" env FLINK_PLUGINS_DIR="$WORK/flink/plugins" $(flink_java) \
+    org.apache.flink.runtime.taskexecutor.TaskManagerRunner --configDir "$home"
+}
+
+# flink_probe NODE TASKMANAGER: opens the RPC of a task manager.
+flink_probe() {
+  [ -f "$WORK/RpcProbe.class" ] || javac -nowarn -d "$WORK" -cp "$FLINK/lib/flink-dist-$(flink_version).jar" "$LAB/java/RpcProbe.java" || return
+  # shellcheck disable=SC2046
+  HEAP=128m on "$1" timeout 60 $(flink_java):"$WORK" RpcProbe "$(address "$1")" "$(address "$2")" >>"$WORK/log/flink-probe" 2>&1
+}
+
+# flink_job NODE MASTER: uploads a job through REST and runs it.
+flink_job() {
+  mkdir -p "$WORK/job"
+  javac -nowarn -d "$WORK/job" -cp "$FLINK/lib/flink-dist-$(flink_version).jar" "$LAB/java/LabJob.java" || return
+  (cd "$WORK/job" && jar cfe ../job.jar LabJob ./*.class)
+  local rest id
+  rest="http://$(address "$2"):8081"
+  id=$(on "$1" curl -s -m 60 -F "jarfile=@$WORK/job.jar" "$rest/jars/upload" | grep -o '[^/"]*_job.jar' | tail -n 1)
+  on "$1" curl -s -m 60 -X POST "$rest/jars/$id/run" >>"$WORK/log/flink-job" 2>&1
+}
+
+# plain_start NODE NAME PORT...: stands in for a server whose protocol is not public, and says so.
+plain_start() {
+  local node=$1 name=$2 port; shift 2
+  background "$node" "$node-plain" python3 "$LAB/clients/plain_server.py" "$(address "$node")" "$name" "$@"
+  for port in "$@"; do ready "$node" "$port"; done
+}
+
+# plain NODE HOST PORT: a client of plain_start's server.
+plain() { on "$1" timeout 10 python3 "$LAB/clients/plain_client.py" "$(address "$2")" "$3" "$1" >>"$WORK/log/plain" 2>&1; }
+
+# metrics_start NODE PORT: a small exporter with /metrics.
+metrics_start() {
+  background "$1" "$1-metrics" prometheus-node-exporter --web.listen-address="$(address "$1"):$2" --collector.disable-defaults --collector.loadavg \
+    --web.disable-exporter-metrics
+  ready "$1" "$2"
+}
+
+# prometheus_start NODE TARGET...: scrapes NODE:PORT[/PATH?QUERY] each until the first scrape of all is done.
+prometheus_start() {
+  local node=$1 target; shift
+  { echo 'global: {scrape_interval: 4s, scrape_timeout: 4s}'
+    echo 'scrape_configs:'
+    for target in "$@"; do
+      echo "- job_name: '$target'"
+      case $target in */snmp) printf '  metrics_path: /snmp\n  params: {module: [if_mib], target: ["%s"]}\n' "$SNMP_TARGET" ;; esac
+      echo "  static_configs: [{targets: ['$(address "${target%%:*}"):$(cut -d/ -f1 <<<"${target#*:}")']}]"
+    done
+  } >"$WORK/prometheus.yml"
+  background "$node" "$node-prometheus" prometheus --config.file="$WORK/prometheus.yml" --storage.tsdb.path="$WORK/tsdb" --web.listen-address=127.0.0.1:9090
+  until_true 60 on "$node" sh -c "test \$(curl -s http://127.0.0.1:9090/api/v1/query?query=up | grep -o '\"__name__\"' | wc -l) -ge $#"
+  sleep 1
+}
+
+prometheus_stop() { local pid; for pid in $(ip netns pids "$RUN-$1"); do kill "$pid" 2>/dev/null; done; sleep 1; }
+
+# connect_only NODE HOST PORT: a bare TCP health probe.
+connect_only() { on "$1" timeout 5 bash -c "exec 3<>/dev/tcp/$(address "$2")/$3" 2>/dev/null; sleep 0.2; }
+
+# tls_over NODE URL NAME: HTTPS with a server name of one's own choosing.
+https_named() { http "$1" --resolve "$3:443:$(address "$2")" "https://$3${4:-/}"; }
+
+# udp_say NODE HOST PORT
+udp_say() { on "$1" timeout 3 socat - "UDP:$(address "$2"):$3" <<<"anybody there" >/dev/null 2>&1; }
