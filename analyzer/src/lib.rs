@@ -7,3 +7,4 @@ pub mod net;
 pub mod packet;
 pub mod policy;
 pub mod protocol;
+pub mod verdict;

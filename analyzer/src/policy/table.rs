@@ -126,3 +126,19 @@ impl PortSet {
         self.ranges.iter().any(|&(low, high)| (low..=high).contains(&port))
     }
 }
+
+impl std::fmt::Display for PortSet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (at, (low, high)) in self.ranges.iter().enumerate() {
+            if at > 0 {
+                f.write_str(", ")?;
+            }
+            if low == high {
+                write!(f, "{low}")?;
+            } else {
+                write!(f, "{low}-{high}")?;
+            }
+        }
+        Ok(())
+    }
+}
