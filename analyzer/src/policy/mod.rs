@@ -5,5 +5,7 @@ pub mod homoglyph;
 pub mod mistake;
 pub mod shipped;
 pub mod site;
+pub mod site_check;
+pub mod site_file;
 pub mod table;
 pub mod table_file;
