@@ -4,15 +4,13 @@
 //! Knows no flow and no packet: it is asked about addresses, ports and names.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
 
 use ipnet::IpNet;
 
 use crate::net::{Address, TimeNs, Transport};
 use crate::policy::site::{Binding, Site, Waiver};
-use crate::policy::table::{Reading, Row, Table};
-
-/// The role that every address may play; a row that names it binds only its other end.
-pub const ANY: &str = "*";
+use crate::policy::table::{ANY, PUBLIC_INTERNET, Reading, Row, Table};
 
 /// A role of the loaded tables, by its place in [`Policy::roles`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -121,6 +119,10 @@ pub struct Policy {
     /// Rows with a wildcard end, in order.
     open_rows: Vec<RowId>,
     cluster: Vec<IpNet>,
+    /// Every network that the site names.
+    networks: Vec<IpNet>,
+    /// The role of addresses outside all of these and outside private ranges.
+    internet: Option<RoleId>,
 }
 
 impl Policy {
@@ -240,6 +242,12 @@ impl Policy {
         };
         self.prefixes.each(address, &mut meet);
         self.free.iter().for_each(&mut meet);
+        // An address that the site gives a role of its own is nobody's "public Internet".
+        if let (Some(internet), true) = (self.internet, roles.is_empty())
+            && self.is_public(address)
+        {
+            roles.push(internet);
+        }
         roles.sort_unstable();
         roles.dedup();
         roles
@@ -251,12 +259,41 @@ impl Policy {
         (!self.cluster.is_empty()).then(|| self.cluster.iter().any(|network| network.contains(&ip)))
     }
 
+    fn is_public(&self, address: Address) -> bool {
+        let ip = address.ip();
+        is_global(ip) && !self.networks.iter().any(|network| network.contains(&ip))
+    }
+
     /// The DNS names that bindings wait for, lower case, ascending.
     pub fn wanted_names(&self) -> Vec<&str> {
         let mut names: Vec<&str> = self.free.iter().filter_map(|bound| bound.name.as_deref()).collect();
         names.sort_unstable();
         names.dedup();
         names
+    }
+}
+
+/// Whether an address is one of the public Internet: not private, link-local, loopback, shared (RFC 6598),
+/// multicast or reserved. Documentation addresses are public: laboratories use them as such.
+const fn is_global(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => {
+            let [a, b, ..] = ip.octets();
+            let is_shared = a == 100 && b & 0xc0 == 64;
+            !(ip.is_private()
+                || ip.is_loopback()
+                || ip.is_link_local()
+                || ip.is_multicast()
+                || ip.is_broadcast()
+                || is_shared
+                || a == 0
+                || a >= 240)
+        }
+        // 2000::/3 is what is given out (RFC 4291).
+        IpAddr::V6(ip) => {
+            let [first, ..] = ip.segments();
+            first & 0xe000 == 0x2000
+        }
     }
 }
 
@@ -392,9 +429,16 @@ impl Compiler {
             ports: PortIndex::default(),
             open_rows: Vec::new(),
             cluster: Vec::new(),
+            networks: Vec::new(),
+            internet: None,
         };
         if let Some(site) = &site {
             self.bind(site, &mut policy);
+            policy.networks = site.networks.values().flatten().copied().collect();
+            policy.internet = self.by_name.get(PUBLIC_INTERNET).copied();
+            if let Some(role) = policy.internet.and_then(|id| self.roles.get_mut(id.0 as usize)) {
+                role.is_bound = true;
+            }
             policy.cluster = site.networks.get("cluster").cloned().unwrap_or_default();
         }
         policy.aliases = self.aliases;
@@ -453,11 +497,9 @@ impl Compiler {
         };
         let (from, from_any) = side(&row.from, ends.is_some_and(|ends| !ends.source.is_empty()));
         let (to, to_any) = side(&row.to, ends.is_some_and(|ends| !ends.destination.is_empty()));
-        let ports = site.and_then(|site| site.ports.get(&key));
-        let readings: Vec<Reading> = row
-            .readings
-            .iter()
-            .map(|reading| Reading { ports: ports.unwrap_or(&reading.ports).clone(), ..reading.clone() })
+        let in_force = site.map_or_else(|| row.readings.clone(), |site| site.readings_of(table, row));
+        let readings: Vec<Reading> = in_force
+            .into_iter()
             .filter(|reading| !reading.ports.is_empty() || reading.transport.is_icmp())
             .collect();
         RowEntry {

@@ -1,5 +1,12 @@
 //! The door to tables and sites.
 
+pub mod field;
+pub mod homoglyph;
 pub mod index;
+pub mod mistake;
+pub mod shipped;
 pub mod site;
+pub mod site_check;
+pub mod site_file;
 pub mod table;
+pub mod table_file;

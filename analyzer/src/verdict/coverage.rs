@@ -147,6 +147,11 @@ impl Coverage {
         policy.row_ids().zip(&self.rows)
     }
 
+    /// Whether any flow had the role at an end.
+    pub fn is_role_seen(&self, role: RoleId) -> bool {
+        self.roles_seen.contains(&role)
+    }
+
     /// A row's status, and why where that needs saying.
     pub fn status(&self, policy: &Policy, id: RowId, tally: &RowTally) -> (Status, Option<String>) {
         if let Some(why) = not_observable(policy, id)
@@ -234,7 +239,7 @@ fn not_observable(policy: &Policy, id: RowId) -> Option<&'static str> {
     if is_unbound(&entry.from, entry.from_any) || is_unbound(&entry.to, entry.to_any) {
         return Some("unbound-endpoint");
     }
-    is_same_host(policy, id).then_some("same-host")
+    (row.same_host || is_same_host(policy, id)).then_some("same-host")
 }
 
 /// Whether both ends are bound to one and the same single address: such a connection crosses no wire.

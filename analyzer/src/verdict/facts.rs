@@ -206,9 +206,10 @@ impl<'a> Facts<'a> {
     }
 
     fn meets(&self, reading: &Reading) -> bool {
+        // For ICMP the initiator's port is the message type, which is what such a reading names.
+        let port = if reading.transport.is_icmp() { self.source.port } else { self.destination.port };
         reading.transport == self.case.record.transport
-            && (reading.ports.contains(self.destination.port)
-                || (reading.transport.is_icmp() && reading.ports.is_empty()))
+            && (reading.ports.contains(port) || (reading.transport.is_icmp() && reading.ports.is_empty()))
     }
 
     /// Whether content positively speaks against every reading of the row that fits the port.

@@ -1,0 +1,520 @@
+//! A site file: TOML, which addresses fill the roles, and what the site accepts.
+//!
+//! Left out: reading the file, and whether roles and rows exist; `check_site` asks the tables.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
+use toml::Spanned;
+use toml::value::Datetime;
+
+use crate::policy::field::{MAX_FILE_BYTES, Ordered, PortList, PortRange, Text};
+use crate::policy::mistake::{Origin, PolicyError, list, mend, quoted};
+use crate::policy::shipped;
+use crate::policy::site::{Binding, End, Mark, RowEnds, Site, Waiver};
+use crate::policy::table::ANY;
+use crate::policy::table_file::sha256;
+
+/// A site: which addresses fill the roles, which tables are in force, what was accepted.
+#[derive(Deserialize, JsonSchema, Debug)]
+#[serde(deny_unknown_fields)]
+pub struct SiteFile {
+    /// Names of shipped tables, or paths of files relative to this one.
+    #[serde(default)]
+    #[schemars(with = "Vec<Text>")]
+    tables: Vec<Spanned<Text>>,
+    /// `cluster` is what Intra-cluster means; others are inside, too, for "Public Internet".
+    #[serde(default)]
+    #[schemars(with = "Ordered<Vec<Text>>")]
+    networks: Ordered<Vec<Spanned<Net>>>,
+    /// A name as printed, or one of its aliases = what fills it.
+    #[schemars(with = "Ordered<Vec<BindingFile>>")]
+    roles: Ordered<Spanned<Vec<Spanned<BindingFile>>>>,
+    /// Ports put in force, by table and row: a configurable port, or a pin for a row without one.
+    #[serde(default)]
+    #[schemars(with = "Ordered<Ordered<PortList>>")]
+    ports: Ordered<Ordered<Spanned<PortList>>>,
+    /// Ends of single rows, by table and row, where a role is too coarse.
+    #[serde(default)]
+    #[schemars(with = "Ordered<Ordered<RowEndsFile>>")]
+    rows: Ordered<Ordered<Spanned<RowEndsFile>>>,
+    /// Further names for roles: name = the role.
+    #[serde(default)]
+    #[schemars(with = "Ordered<Text>")]
+    aliases: Ordered<Spanned<Text>>,
+    /// Findings that are accepted.
+    #[serde(default)]
+    #[schemars(with = "Vec<WaiverFile>")]
+    waiver: Vec<Spanned<WaiverFile>>,
+}
+
+/// One way in which an endpoint fills a role: an address or a network, or what must hold together.
+#[derive(Clone, Debug)]
+enum BindingFile {
+    Network(Net),
+    Table(BindingTable),
+}
+
+/// All that is given must hold.
+#[derive(Deserialize, JsonSchema, Clone, Debug)]
+#[serde(deny_unknown_fields)]
+struct BindingTable {
+    /// An address or a network.
+    #[schemars(with = "Option<Text>")]
+    address: Option<Net>,
+    /// A DNS name, bound to the addresses that answers in the capture give it.
+    #[schemars(with = "Option<Text>")]
+    name: Option<Spanned<Text>>,
+    /// A TLS server name; `*.` stands for one leading label or more.
+    #[schemars(with = "Option<Text>")]
+    sni: Option<Spanned<Text>>,
+    /// A PostgreSQL database.
+    database: Option<Text>,
+}
+
+/// What stands in for a row's printed roles.
+#[derive(Deserialize, JsonSchema, Debug)]
+#[serde(deny_unknown_fields)]
+struct RowEndsFile {
+    #[serde(default)]
+    #[schemars(with = "Vec<BindingFile>")]
+    source: Vec<Spanned<BindingFile>>,
+    #[serde(default)]
+    #[schemars(with = "Vec<BindingFile>")]
+    destination: Vec<Spanned<BindingFile>>,
+}
+
+/// A finding that is accepted. What is given must hold; what is left out may be anything.
+#[derive(Deserialize, JsonSchema, Debug)]
+#[serde(deny_unknown_fields)]
+struct WaiverFile {
+    /// A finding's reason, such as `wrong-port`.
+    #[schemars(with = "Text")]
+    reason: Spanned<Text>,
+    /// A role, an address or a network.
+    #[schemars(with = "Option<Text>")]
+    initiator: Option<Spanned<Text>>,
+    /// A role, an address or a network.
+    #[schemars(with = "Option<Text>")]
+    responder: Option<Spanned<Text>>,
+    /// The responder's port.
+    #[schemars(with = "Option<PortRange>")]
+    port: Option<Spanned<PortRange>>,
+    /// Why it is accepted.
+    because: Text,
+    /// Who answers for it.
+    owner: Text,
+    /// The last day on which it holds, such as 2027-03-31, without quotes.
+    #[schemars(with = "Option<Text>")]
+    until: Option<Spanned<Until>>,
+}
+
+/// An address or a network; the address of a network has no host bits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Net(IpNet);
+
+/// The network in text, or what is wrong with it.
+fn parse_net(text: &str) -> Result<IpNet, String> {
+    let refuse = |mend: &str| {
+        Err(format!("expected an address or a network such as 10.244.9.0/28, found {}{mend}", quoted(text)))
+    };
+    if let Ok(address) = text.parse::<IpAddr>() {
+        return Ok(IpNet::from(address.to_canonical()));
+    }
+    if let Ok(network) = text.parse::<IpNet>() {
+        let trunc = network.trunc();
+        if trunc != network {
+            return refuse(&format!("; write \"{trunc}\", or the address alone"));
+        }
+        return Ok(mapped(network));
+    }
+    if text.parse::<std::net::SocketAddr>().is_ok() {
+        return refuse("; leave the port out");
+    }
+    if text.contains('%') {
+        return refuse("; leave the zone out");
+    }
+    if text.starts_with("*.") {
+        return refuse(&format!("; for a TLS server name write {{ sni = {} }}", quoted(text)));
+    }
+    let is_name = text.contains(|letter: char| letter.is_ascii_alphabetic()) && !text.contains(['/', ':']);
+    if is_name && dns_name(text).is_ok() {
+        return refuse(&format!("; for a DNS name write {{ name = {} }}", quoted(text)));
+    }
+    refuse("")
+}
+
+/// A network inside `::ffff:0:0/96` is one of IPv4.
+fn mapped(network: IpNet) -> IpNet {
+    const MAPPED_BITS: u8 = 96;
+    match (network.addr().to_canonical(), network.prefix_len().checked_sub(MAPPED_BITS)) {
+        (address @ IpAddr::V4(_), Some(bits)) if network.addr().is_ipv6() => {
+            IpNet::new(address, bits).unwrap_or(network)
+        }
+        _ => network,
+    }
+}
+
+/// The name in lower case without its last dot, or what is wrong with it.
+fn dns_name(text: &str) -> Result<String, ()> {
+    const NAME_CHARS: usize = 253;
+    const LABEL_CHARS: usize = 63;
+    let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
+    let fits = |label: &str| {
+        !label.is_empty()
+            && label.len() <= LABEL_CHARS
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+    };
+    if name.len() <= NAME_CHARS && name.split('.').all(fits) { Ok(name) } else { Err(()) }
+}
+
+impl<'de> Deserialize<'de> for Net {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        parse_net(&text).map(Self).map_err(D::Error::custom)
+    }
+}
+
+impl<'de> Deserialize<'de> for BindingFile {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = BindingFile;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an address or a network in quotes, or { name = \"..\" }, { sni = \"..\" }, { address = \"..\", database = \"..\" }")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<BindingFile, E> {
+                parse_net(text).map(|network| BindingFile::Network(Net(network))).map_err(E::custom)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<BindingFile, A::Error> {
+                BindingTable::deserialize(MapAccessDeserializer::new(map)).map(BindingFile::Table)
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
+}
+
+impl JsonSchema for BindingFile {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Binding".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let text = generator.subschema_for::<Text>();
+        let table = generator.subschema_for::<BindingTable>();
+        json_schema!({ "description": "An address or a network, or what must hold together.", "anyOf": [text, table] })
+    }
+}
+
+/// A date without a time.
+#[derive(Clone, Debug)]
+struct Until(String);
+
+impl<'de> Deserialize<'de> for Until {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Day;
+        impl<'de> Visitor<'de> for Day {
+            type Value = Until;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a date such as 2027-03-31")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Until, E> {
+                let is_date = text.parse::<Datetime>().is_ok_and(|date| date.time.is_none());
+                let mend = if is_date { "; write it without quotes" } else { "" };
+                Err(E::custom(format!("expected a date such as 2027-03-31, found {}{mend}", quoted(text))))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Until, A::Error> {
+                let date = Datetime::deserialize(MapAccessDeserializer::new(map))?;
+                match (date.date, date.time) {
+                    (Some(day), None) => Ok(Until(day.to_string())),
+                    _ => {
+                        let found = quoted(&date.to_string());
+                        let message =
+                            format!("expected a date such as 2027-03-31, found {found}; leave the time out");
+                        Err(A::Error::custom(message))
+                    }
+                }
+            }
+        }
+        deserializer.deserialize_any(Day)
+    }
+}
+
+/// The site in `text`; `path` names it in messages.
+///
+/// # Errors
+/// The first mistake, with its place.
+pub fn parse_site(text: &str, path: &str) -> Result<Site, PolicyError> {
+    let origin = Origin { path, text };
+    if text.len() > MAX_FILE_BYTES {
+        return Err(
+            origin.mistake(0, format!("expected at most {MAX_FILE_BYTES} bytes, found {}", text.len()))
+        );
+    }
+    let file: SiteFile = toml::from_str(text).map_err(|error| origin.from_toml(&error))?;
+    let mut builder = Builder {
+        origin,
+        site: Site { path: path.to_owned(), sha256: sha256(text), ..Site::default() },
+        marks: Vec::new(),
+    };
+    builder.tables(&file.tables)?;
+    builder.networks(&file.networks)?;
+    for (role, bindings) in &file.roles.0 {
+        if role.get_ref().0 == ANY {
+            return Err(builder.refuse(role, "a role", ", which is any address and needs no binding"));
+        }
+        if bindings.get_ref().is_empty() {
+            let message = "expected what fills the role, found an empty list; leave an unbound role out";
+            return Err(origin.mistake(bindings.span().start, message.to_owned()));
+        }
+        let bound = builder.bindings(bindings.get_ref())?;
+        builder.mark(Mark::Role(role.get_ref().0.clone()), role.span().start);
+        builder.site.roles.push((role.get_ref().0.clone(), bound));
+    }
+    builder.ports(&file.ports)?;
+    builder.rows(&file.rows)?;
+    for (name, canonical) in &file.aliases.0 {
+        let (further, role) = (name.get_ref().0.clone(), canonical.get_ref().0.clone());
+        if further == role {
+            return Err(builder.refuse(canonical, "another name", ", the alias itself"));
+        }
+        if file.aliases.0.iter().any(|(other, _)| other.get_ref() == canonical.get_ref()) {
+            return Err(builder.refuse(canonical, "a role", ", itself an alias; write what it stands for"));
+        }
+        builder.mark(Mark::Alias(further.clone()), name.span().start);
+        builder.mark(Mark::Canonical(further.clone()), canonical.span().start);
+        builder.site.aliases.push((further, role));
+    }
+    for (number, waiver) in file.waiver.iter().enumerate() {
+        builder.waiver(number, waiver)?;
+    }
+    Ok(builder.finish())
+}
+
+struct Builder<'a> {
+    origin: Origin<'a>,
+    site: Site,
+    marks: Vec<(usize, Mark)>,
+}
+
+impl Builder<'_> {
+    fn mark(&mut self, mark: Mark, offset: usize) {
+        self.marks.push((offset, mark));
+    }
+
+    fn refuse(&self, text: &Spanned<Text>, expected: &str, mend: &str) -> PolicyError {
+        let found = quoted(&text.get_ref().0);
+        self.origin.mistake(text.span().start, format!("expected {expected}, found {found}{mend}"))
+    }
+
+    fn finish(mut self) -> Site {
+        for (offset, mark) in self.marks {
+            self.site.places.insert(mark, self.origin.place(offset));
+        }
+        self.site
+    }
+
+    fn tables(&mut self, tables: &[Spanned<Text>]) -> Result<(), PolicyError> {
+        for table in tables {
+            let text = table.get_ref().0.clone();
+            if self.site.tables.contains(&text) {
+                return Err(self.refuse(table, "each table once", " again; remove one"));
+            }
+            if !text.ends_with(".toml") && shipped::text(&text).is_none() {
+                let known: Vec<&str> = shipped::names().collect();
+                let mend = mend(&text, known.iter().copied()).unwrap_or_else(|| list(&known));
+                return Err(self.refuse(table, "a shipped table or a path that ends in .toml", &mend));
+            }
+            self.mark(Mark::Table(text.clone()), table.span().start);
+            self.site.tables.push(text);
+        }
+        Ok(())
+    }
+
+    fn networks(&mut self, networks: &Ordered<Vec<Spanned<Net>>>) -> Result<(), PolicyError> {
+        const CLUSTER: &str = "cluster";
+        for (name, nets) in &networks.0 {
+            let text = &name.get_ref().0;
+            if text != CLUSTER
+                && let Some(mend) = mend(text, [CLUSTER].into_iter())
+            {
+                return Err(self.refuse(name, "the network \"cluster\", or a name unlike it", &mend));
+            }
+            let mut seen: Vec<IpNet> = Vec::new();
+            for net in nets {
+                if seen.contains(&net.get_ref().0) {
+                    let found = self.origin.found(&net.span());
+                    let message = format!("expected each network once, found {found} again; remove one");
+                    return Err(self.origin.mistake(net.span().start, message));
+                }
+                seen.push(net.get_ref().0);
+            }
+            self.site.networks.insert(text.clone(), seen);
+        }
+        Ok(())
+    }
+
+    fn bindings(&self, bindings: &[Spanned<BindingFile>]) -> Result<Vec<Binding>, PolicyError> {
+        let mut bound: Vec<Binding> = Vec::with_capacity(bindings.len());
+        for binding in bindings {
+            let built = self.binding(binding)?;
+            if bound.contains(&built) {
+                let found = self.origin.found(&binding.span());
+                let message = format!("expected each binding once, found {found} again; remove one");
+                return Err(self.origin.mistake(binding.span().start, message));
+            }
+            bound.push(built);
+        }
+        Ok(bound)
+    }
+
+    fn binding(&self, binding: &Spanned<BindingFile>) -> Result<Binding, PolicyError> {
+        let table = match binding.get_ref() {
+            BindingFile::Network(net) => return Ok(Binding { network: Some(net.0), ..Binding::default() }),
+            BindingFile::Table(table) => table,
+        };
+        let name = match &table.name {
+            None => None,
+            Some(name) => Some(dns_name(&name.get_ref().0).map_err(|()| {
+                let mend = match name.get_ref().0.strip_prefix("*.") {
+                    Some(_) => "; patterns are for sni",
+                    None if name.get_ref().0.contains("://") => "; leave the scheme out",
+                    None => "",
+                };
+                self.refuse(name, "a DNS name such as kafka.infra.svc.cluster.local", mend)
+            })?),
+        };
+        let sni = match &table.sni {
+            None => None,
+            Some(sni) => {
+                let text = &sni.get_ref().0;
+                let (star, rest) = match text.strip_prefix("*.") {
+                    Some(rest) => ("*.", rest),
+                    None => ("", text.as_str()),
+                };
+                let rest = dns_name(rest).map_err(|()| {
+                    let mend = if rest.contains('*') { "; a * stands only in front, as \"*.\"" } else { "" };
+                    self.refuse(sni, "a TLS server name such as *.s3.example.com", mend)
+                })?;
+                Some(format!("{star}{rest}"))
+            }
+        };
+        let built = Binding {
+            network: table.address.map(|net| net.0),
+            name,
+            sni,
+            database: table.database.as_ref().map(|database| database.0.clone()),
+        };
+        if built == Binding::default() {
+            let message = "expected one of address, name, sni and database, found an empty table";
+            return Err(self.origin.mistake(binding.span().start, message.to_owned()));
+        }
+        Ok(built)
+    }
+
+    fn ports(&mut self, ports: &Ordered<Ordered<Spanned<PortList>>>) -> Result<(), PolicyError> {
+        for (table, rows) in &ports.0 {
+            for (row, list) in &rows.0 {
+                let set = list.get_ref().set(&self.origin, 1..=u16::MAX)?;
+                if set.is_empty() {
+                    let message =
+                        "expected a port such as 22 or 12300-12307, found an empty list; leave the row out";
+                    return Err(self.origin.mistake(list.span().start, message.to_owned()));
+                }
+                let key = (table.get_ref().0.clone(), row.get_ref().0.clone());
+                self.mark(Mark::Table(key.0.clone()), table.span().start);
+                self.mark(Mark::Ports(key.0.clone(), key.1.clone()), row.span().start);
+                self.site.ports.insert(key, set);
+            }
+        }
+        Ok(())
+    }
+
+    fn rows(&mut self, rows: &Ordered<Ordered<Spanned<RowEndsFile>>>) -> Result<(), PolicyError> {
+        for (table, rows) in &rows.0 {
+            for (row, ends) in &rows.0 {
+                let built = RowEnds {
+                    source: self.bindings(&ends.get_ref().source)?,
+                    destination: self.bindings(&ends.get_ref().destination)?,
+                };
+                if built == RowEnds::default() {
+                    let message = "expected source or destination, found neither; leave the row out";
+                    return Err(self.origin.mistake(row.span().start, message.to_owned()));
+                }
+                let key = (table.get_ref().0.clone(), row.get_ref().0.clone());
+                self.mark(Mark::Row(key.0.clone(), key.1.clone()), row.span().start);
+                self.site.rows.insert(key, built);
+            }
+        }
+        Ok(())
+    }
+
+    fn waiver(&mut self, number: usize, waiver: &Spanned<WaiverFile>) -> Result<(), PolicyError> {
+        let line = self.origin.place(waiver.span().start).line;
+        let waiver = waiver.get_ref();
+        let port = match &waiver.port {
+            None => None,
+            Some(port) => {
+                let PortRange { low, high } = *port.get_ref();
+                if low == 0 || low != high {
+                    let found = self.origin.found(&port.span());
+                    let message = format!("expected one port such as 22, found {found}");
+                    return Err(self.origin.mistake(port.span().start, message));
+                }
+                Some(low)
+            }
+        };
+        self.mark(Mark::WaiverReason(number), waiver.reason.span().start);
+        let initiator = waiver.initiator.as_ref().map(end);
+        let responder = waiver.responder.as_ref().map(end);
+        if let Some(end) = &waiver.initiator {
+            self.mark(Mark::WaiverInitiator(number), end.span().start);
+        }
+        if let Some(end) = &waiver.responder {
+            self.mark(Mark::WaiverResponder(number), end.span().start);
+        }
+        let built = Waiver {
+            reason: waiver.reason.get_ref().0.clone(),
+            initiator,
+            responder,
+            port,
+            because: waiver.because.0.clone(),
+            owner: waiver.owner.0.clone(),
+            until: waiver.until.as_ref().map(|until| until.get_ref().0.clone()),
+            line,
+        };
+        let same = |other: &Waiver| {
+            (&other.reason, &other.initiator, &other.responder, other.port)
+                == (&built.reason, &built.initiator, &built.responder, built.port)
+        };
+        if let Some(other) = self.site.waivers.iter().find(|other| same(other)) {
+            let message = format!("that of line {}", other.line);
+            return Err(self.refuse(
+                &waiver.reason,
+                "each waiver once",
+                &format!(" for the same as {message}"),
+            ));
+        }
+        self.site.waivers.push(built);
+        Ok(())
+    }
+}
+
+/// A network where the text is one, else a role; `check_site` knows the roles.
+fn end(text: &Spanned<Text>) -> End {
+    match parse_net(&text.get_ref().0) {
+        Ok(network) => End::Network(network),
+        Err(_) => End::Role(text.get_ref().0.clone()),
+    }
+}

@@ -1,0 +1,543 @@
+//! A table file: TOML, one `[[row]]` for each printed line, the printed cells apart from our reading.
+//!
+//! Left out: reading the file; callers pass its text.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use toml::Spanned;
+
+use crate::net::Transport;
+use crate::policy::field::{MAX_FILE_BYTES, Ordered, PortList, Text};
+use crate::policy::homoglyph::fold;
+use crate::policy::mistake::{Origin, PolicyError, list, mend, quoted};
+use crate::policy::table::{ANY, Needs, Reading, Row, Skip, Table, TlsReading};
+use crate::protocol;
+
+/// A connection table: one printed table, its lines as printed, and our reading of each.
+#[derive(Deserialize, JsonSchema, Debug)]
+#[serde(deny_unknown_fields)]
+pub struct TableFile {
+    /// `vendor/document`; without it, the path below `rules/`, or the file's stem.
+    #[schemars(with = "Option<Text>")]
+    name: Option<Spanned<Text>>,
+    /// The document's title as printed.
+    document: Text,
+    /// What the table is, where it is nobody's print.
+    note: Option<Text>,
+    /// How many lines are printed: rows and skips together must be as many.
+    #[schemars(with = "Option<usize>")]
+    printed: Option<Spanned<usize>>,
+    /// The services whose point of view the page takes: Ingress and Egress are said of them.
+    #[serde(default)]
+    #[schemars(with = "Vec<Text>")]
+    subjects: Vec<Spanned<Text>>,
+    /// Names printed here for what another document names otherwise: as printed = canonical.
+    #[serde(default)]
+    #[schemars(with = "Ordered<Text>")]
+    aliases: Ordered<Spanned<Text>>,
+    /// Printed lines left out on purpose.
+    #[serde(default)]
+    #[schemars(with = "Vec<SkipFile>")]
+    skip: Vec<SkipFile>,
+    /// One for each printed line, in printed order.
+    #[serde(default)]
+    #[schemars(with = "Vec<RowFile>")]
+    row: Vec<Spanned<RowFile>>,
+}
+
+/// A printed line left out on purpose.
+#[derive(Deserialize, JsonSchema, Debug)]
+#[serde(deny_unknown_fields)]
+struct SkipFile {
+    #[schemars(with = "Text")]
+    id: Spanned<Text>,
+    /// Why it is left out.
+    because: Text,
+}
+
+/// One printed line: its cells, then our reading.
+#[derive(Deserialize, JsonSchema, Debug)]
+#[serde(deny_unknown_fields)]
+struct RowFile {
+    /// The printed number, or an id of ours where print has none.
+    #[schemars(with = "Text")]
+    id: Spanned<Text>,
+    /// Printed cells, verbatim; a blank cell is left out.
+    source: Option<Text>,
+    destination: Option<Text>,
+    protocol: Option<Text>,
+    #[schemars(with = "Option<Text>")]
+    port: Option<Spanned<Text>>,
+    classification: Option<Text>,
+    data: Option<Text>,
+    /// The roles that may begin, where not the printed source alone; `"*"` is any address.
+    #[schemars(with = "Option<Vec<Text>>")]
+    from: Option<Spanned<Vec<Spanned<Text>>>>,
+    /// The roles that may answer, where not the printed destination alone; `"*"` is any address.
+    #[schemars(with = "Option<Vec<Text>>")]
+    to: Option<Spanned<Vec<Spanned<Text>>>>,
+    /// What the row allows; may be left out only where `refers_to` says where it stands.
+    #[schemars(with = "Option<Vec<ReadingFile>>")]
+    readings: Option<Spanned<Vec<Spanned<ReadingFile>>>>,
+    /// Whether one reading suffices for the row to be seen, or all are needed.
+    #[schemars(with = "NeedsFile")]
+    needs: Option<Spanned<NeedsFile>>,
+    /// The connection exists in some deployments only.
+    #[serde(default)]
+    optional: bool,
+    /// The site may put another port in force.
+    #[serde(default)]
+    port_is_configurable: bool,
+    /// The row of this table whose port, once configured, is this row's too.
+    #[schemars(with = "Option<Text>")]
+    port_follows: Option<Spanned<Text>>,
+    /// Both ends usually stand on one host or in one pod.
+    #[serde(default)]
+    same_host: bool,
+    /// The document that holds the rest.
+    refers_to: Option<Text>,
+    /// Rows of this table whose flows show this one too.
+    #[serde(default)]
+    #[schemars(with = "Vec<Text>")]
+    credited_with: Vec<Spanned<Text>>,
+    /// Why the reading adds anything to print.
+    note: Option<Text>,
+}
+
+/// One way in which a row may be met.
+#[derive(Deserialize, JsonSchema, Debug)]
+#[serde(deny_unknown_fields)]
+struct ReadingFile {
+    /// `tcp` where left out.
+    #[schemars(with = "Option<TransportName>")]
+    transport: Option<Spanned<Text>>,
+    /// Ports of the responder, for ICMP types of the message; `[]` is a logical connection, never any port.
+    ports: PortList,
+    /// Names of protocols; without it any content is fine.
+    #[serde(default)]
+    #[schemars(with = "Vec<Text>")]
+    protocols: Vec<Spanned<Text>>,
+    /// `either` where left out.
+    #[serde(default)]
+    tls: TlsFile,
+    /// A connect without payload meets it.
+    #[serde(default)]
+    bare_connect: bool,
+    note: Option<Text>,
+}
+
+#[derive(Deserialize, JsonSchema, Clone, Copy, Debug)]
+#[serde(rename_all = "lowercase")]
+enum NeedsFile {
+    Any,
+    All,
+}
+
+/// What print says of encryption.
+#[derive(Deserialize, JsonSchema, Clone, Copy, Debug, Default)]
+#[serde(rename_all = "lowercase")]
+enum TlsFile {
+    /// Plaintext is not allowed.
+    Required,
+    /// Plaintext is a warning.
+    Expected,
+    /// The documents contradict each other.
+    Disputed,
+    /// Both are as documented.
+    #[default]
+    Either,
+    /// Plaintext is documented; TLS is a note.
+    Plain,
+}
+
+/// The names of transports, for the schema alone.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+#[expect(dead_code, reason = "stands in the schema for what `Transport::from_name` reads")]
+enum TransportName {
+    Tcp,
+    Udp,
+    Sctp,
+    Icmp,
+    Icmp6,
+}
+
+/// The last ICMP type: one byte.
+const LAST_ICMP_TYPE: u16 = 255;
+
+/// The table in `text`; `path` names it in messages, and in the table where it has no name of its own.
+///
+/// # Errors
+/// The first mistake, with its place.
+pub fn parse_table(text: &str, path: &str) -> Result<Table, PolicyError> {
+    let origin = Origin { path, text };
+    if text.len() > MAX_FILE_BYTES {
+        return Err(
+            origin.mistake(0, format!("expected at most {MAX_FILE_BYTES} bytes, found {}", text.len()))
+        );
+    }
+    let file: TableFile = toml::from_str(text).map_err(|error| origin.from_toml(&error))?;
+    let builder = Builder::new(origin, &file)?;
+    let mut table = Table {
+        name: name(&origin, &file)?,
+        document: file.document.0.clone(),
+        note: file.note.as_ref().map(|note| note.0.clone()),
+        subjects: Vec::new(),
+        aliases: builder.aliases.clone(),
+        rows: Vec::with_capacity(file.row.len()),
+        skips: file
+            .skip
+            .iter()
+            .map(|skip| Skip { id: skip.id.get_ref().0.clone(), because: skip.because.0.clone() })
+            .collect(),
+        path: path.to_owned(),
+        sha256: sha256(text),
+    };
+    let mut lines = LineCounter::new(text);
+    for row in &file.row {
+        let line = lines.line(row.span().start);
+        table.rows.push(builder.row(row.get_ref(), line)?);
+    }
+    let roles: Vec<&str> = table.roles();
+    let mut subjects = Vec::new();
+    for subject in &file.subjects {
+        let canonical = builder.canonical(&subject.get_ref().0);
+        if !roles.contains(&canonical.as_str()) {
+            let mend = mend(&canonical, roles.iter().copied()).unwrap_or_else(|| list(&roles));
+            return Err(builder.refuse(subject, "a role of the rows", &mend));
+        }
+        subjects.push(canonical);
+    }
+    table.subjects = subjects;
+    Ok(table)
+}
+
+/// Lower-case hexadecimal SHA-256.
+pub fn sha256(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Lines of ascending offsets in one pass.
+struct LineCounter<'a> {
+    rest: &'a str,
+    offset: usize,
+    line: usize,
+}
+
+impl<'a> LineCounter<'a> {
+    fn new(text: &'a str) -> Self {
+        Self { rest: text, offset: 0, line: 1 }
+    }
+
+    fn line(&mut self, offset: usize) -> usize {
+        let ahead = offset.saturating_sub(self.offset);
+        if let Some((passed, rest)) = self.rest.split_at_checked(ahead) {
+            self.line += passed.bytes().filter(|&byte| byte == b'\n').count();
+            self.rest = rest;
+            self.offset = offset;
+        }
+        self.line
+    }
+}
+
+/// The name that the file gives, or the path below `rules/`, or the stem.
+fn name(origin: &Origin<'_>, file: &TableFile) -> Result<String, PolicyError> {
+    if let Some(name) = &file.name {
+        let text = &name.get_ref().0;
+        let fits =
+            |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || "/-_.".contains(letter);
+        if !text.chars().all(fits) {
+            let message = format!(
+                "expected a name such as vendor/document in a-z, 0-9, - and /, found {}",
+                quoted(text)
+            );
+            return Err(origin.mistake(name.span().start, message));
+        }
+        return Ok(text.clone());
+    }
+    let path = origin.path.replace('\\', "/");
+    let path = path.strip_suffix(".toml").unwrap_or(&path);
+    let below = match path.strip_prefix("rules/").or(path.rsplit_once("/rules/").map(|(_, below)| below)) {
+        Some(below) => below,
+        None => path.rsplit_once('/').map_or(path, |(_, stem)| stem),
+    };
+    Ok(below.to_owned())
+}
+
+/// What the rows of one file need to be built.
+struct Builder<'a> {
+    origin: Origin<'a>,
+    aliases: Vec<(String, String)>,
+    canonical: BTreeMap<String, String>,
+    ids: BTreeMap<&'a str, &'a RowFile>,
+}
+
+impl<'a> Builder<'a> {
+    fn new(origin: Origin<'a>, file: &'a TableFile) -> Result<Self, PolicyError> {
+        let mut builder =
+            Self { origin, aliases: Vec::new(), canonical: BTreeMap::new(), ids: BTreeMap::new() };
+        let printed_names: Vec<&Text> = file.aliases.0.iter().map(|(key, _)| key.get_ref()).collect();
+        for (printed, canonical) in &file.aliases.0 {
+            if printed_names.contains(&canonical.get_ref()) {
+                return Err(builder.refuse(canonical, "a canonical name", ", itself an alias"));
+            }
+            builder.aliases.push((printed.get_ref().0.clone(), canonical.get_ref().0.clone()));
+            builder.canonical.insert(printed.get_ref().0.clone(), canonical.get_ref().0.clone());
+        }
+        if file.row.is_empty() {
+            return Err(
+                origin.mistake(0, "expected one [[row]] for each printed line, found none".to_owned())
+            );
+        }
+        let mut seen: Vec<&str> = Vec::new();
+        let ids = file
+            .row
+            .iter()
+            .map(|row| (&row.get_ref().id, Some(row.get_ref())))
+            .chain(file.skip.iter().map(|skip| (&skip.id, None)));
+        for (id, row) in ids {
+            let text = id.get_ref().0.as_str();
+            if builder.ids.contains_key(text) || (row.is_none() && seen.contains(&text)) {
+                return Err(builder.refuse(
+                    id,
+                    "each row's id once",
+                    " again; give each printed line its own",
+                ));
+            }
+            match row {
+                Some(row) => {
+                    builder.ids.insert(text, row);
+                }
+                None => seen.push(text),
+            }
+        }
+        if let Some(printed) = &file.printed {
+            let found = file.row.len() + file.skip.len();
+            if found != *printed.get_ref() {
+                let missing = (1..=*printed.get_ref())
+                    .take(found + 1)
+                    .map(|number| number.to_string())
+                    .find(|id| !builder.ids.contains_key(id.as_str()) && !seen.contains(&id.as_str()))
+                    .filter(|_| found < *printed.get_ref())
+                    .map_or_else(String::new, |id| format!("; row {id} is missing"));
+                let message = format!(
+                    "expected {} rows and skips as printed, found {found}{missing}",
+                    printed.get_ref()
+                );
+                return Err(origin.mistake(printed.span().start, message));
+            }
+        }
+        Ok(builder)
+    }
+
+    fn canonical(&self, name: &str) -> String {
+        self.canonical.get(name).cloned().unwrap_or_else(|| name.to_owned())
+    }
+
+    fn refuse(&self, text: &Spanned<Text>, expected: &str, mend: &str) -> PolicyError {
+        let found = quoted(&text.get_ref().0);
+        self.origin.mistake(text.span().start, format!("expected {expected}, found {found}{mend}"))
+    }
+
+    fn row(&self, row: &RowFile, line: usize) -> Result<Row, PolicyError> {
+        let id = row.id.get_ref().0.clone();
+        let cell = |text: &Option<Text>| text.as_ref().map(|text| text.0.clone());
+        let folded = |text: &Option<Text>| text.as_ref().map(|text| fold(&text.0));
+        let readings = self.readings(row)?;
+        let built = Row {
+            source: cell(&row.source),
+            destination: cell(&row.destination),
+            protocol: folded(&row.protocol),
+            port: row.port.as_ref().map(|port| fold(&port.get_ref().0)),
+            classification: folded(&row.classification),
+            data: cell(&row.data),
+            from: self.ends(row, "from", &row.from, &row.source)?,
+            to: self.ends(row, "to", &row.to, &row.destination)?,
+            needs: self.needs(row, readings.len())?,
+            readings,
+            optional: row.optional,
+            port_is_configurable: row.port_is_configurable || row.port_follows.is_some(),
+            port_follows: self.port_follows(row)?,
+            same_host: row.same_host,
+            refers_to: cell(&row.refers_to),
+            credited_with: self.credited_with(row)?,
+            note: cell(&row.note),
+            line,
+            id,
+        };
+        self.ports_as_printed(row, &built)?;
+        Ok(built)
+    }
+
+    fn ends(
+        &self,
+        row: &RowFile,
+        key: &str,
+        ours: &Option<Spanned<Vec<Spanned<Text>>>>,
+        printed: &Option<Text>,
+    ) -> Result<Vec<String>, PolicyError> {
+        let Some(ours) = ours else {
+            return match printed {
+                Some(printed) => Ok(vec![self.canonical(&printed.0)]),
+                None => {
+                    let id = quoted(&row.id.get_ref().0);
+                    let message = format!(
+                        "expected `{key}` in row {id} whose printed cell is blank, found none; name the role"
+                    );
+                    Err(self.origin.mistake(row.id.span().start, message))
+                }
+            };
+        };
+        let mut ends: Vec<String> = Vec::new();
+        for name in ours.get_ref() {
+            let role = self.canonical(&name.get_ref().0);
+            if ends.contains(&role) {
+                return Err(self.refuse(name, "each role once", " again; remove one"));
+            }
+            ends.push(role);
+        }
+        if ends.is_empty() {
+            let message = format!("expected a role, found an empty list; \"{ANY}\" is any address");
+            return Err(self.origin.mistake(ours.span().start, message));
+        }
+        Ok(ends)
+    }
+
+    fn readings(&self, row: &RowFile) -> Result<Vec<Reading>, PolicyError> {
+        let Some(readings) = &row.readings else {
+            if row.refers_to.is_some() {
+                return Ok(Vec::new());
+            }
+            let id = quoted(&row.id.get_ref().0);
+            let message = format!(
+                "expected `readings` in row {id}, found none; add readings = [{{ ports = [..] }}], or refers_to"
+            );
+            return Err(self.origin.mistake(row.id.span().start, message));
+        };
+        if readings.get_ref().is_empty() && row.refers_to.is_none() {
+            let message = "expected a reading, found an empty list; a row without a port has { ports = [] }";
+            return Err(self.origin.mistake(readings.span().start, message.to_owned()));
+        }
+        readings.get_ref().iter().map(|reading| self.reading(reading.get_ref())).collect()
+    }
+
+    fn reading(&self, reading: &ReadingFile) -> Result<Reading, PolicyError> {
+        let transport = match &reading.transport {
+            None => Transport::Tcp,
+            Some(name) => Transport::from_name(&name.get_ref().0).ok_or_else(|| {
+                let known: Vec<&str> = Transport::ALL.iter().map(|transport| transport.name()).collect();
+                let mend = mend(&name.get_ref().0, known.iter().copied()).unwrap_or_else(|| list(&known));
+                self.refuse(name, "a transport", &mend)
+            })?,
+        };
+        let allowed = if transport.is_icmp() { 0..=LAST_ICMP_TYPE } else { 1..=u16::MAX };
+        let mut protocols: Vec<&'static str> = Vec::new();
+        for name in &reading.protocols {
+            let text = name.get_ref().0.as_str();
+            let Some(probe) = protocol::by_name(text) else {
+                let known: Vec<&str> = protocol::ALL.iter().map(|probe| probe.name()).collect();
+                let mend = mend(text, known.iter().copied()).unwrap_or_else(|| list(&known));
+                return Err(self.refuse(name, "a protocol", &mend));
+            };
+            if transport.is_icmp() {
+                return Err(self.refuse(name, &format!("no protocol over {transport}"), "; remove it"));
+            }
+            if protocols.contains(&probe.name()) {
+                return Err(self.refuse(name, "each protocol once", " again; remove one"));
+            }
+            protocols.push(probe.name());
+        }
+        Ok(Reading {
+            transport,
+            ports: reading.ports.set(&self.origin, allowed)?,
+            protocols,
+            tls: match reading.tls {
+                TlsFile::Required => TlsReading::Required,
+                TlsFile::Expected => TlsReading::Expected,
+                TlsFile::Disputed => TlsReading::Disputed,
+                TlsFile::Either => TlsReading::Either,
+                TlsFile::Plain => TlsReading::Plain,
+            },
+            bare_connect: reading.bare_connect,
+            note: reading.note.as_ref().map(|note| note.0.clone()),
+        })
+    }
+
+    fn needs(&self, row: &RowFile, readings: usize) -> Result<Needs, PolicyError> {
+        match &row.needs {
+            None => Ok(Needs::Any),
+            Some(needs) => match needs.get_ref() {
+                NeedsFile::Any => Ok(Needs::Any),
+                NeedsFile::All if readings > 1 => Ok(Needs::All),
+                NeedsFile::All => {
+                    let message = format!(
+                        "expected two readings or more where all are needed, found {readings}; remove `needs`"
+                    );
+                    Err(self.origin.mistake(needs.span().start, message))
+                }
+            },
+        }
+    }
+
+    /// Another row of the table, by its id.
+    fn other<'b>(&'b self, row: &RowFile, id: &Spanned<Text>) -> Result<&'b RowFile, PolicyError> {
+        if id.get_ref() == row.id.get_ref() {
+            return Err(self.refuse(id, "another row", ", the row itself"));
+        }
+        self.ids.get(id.get_ref().0.as_str()).copied().ok_or_else(|| {
+            let mend = mend(&id.get_ref().0, self.ids.keys().copied()).unwrap_or_default();
+            self.refuse(id, "the id of a row of this table", &mend)
+        })
+    }
+
+    fn credited_with(&self, row: &RowFile) -> Result<Vec<String>, PolicyError> {
+        let mut others: Vec<String> = Vec::new();
+        for id in &row.credited_with {
+            self.other(row, id)?;
+            if others.contains(&id.get_ref().0) {
+                return Err(self.refuse(id, "each row once", " again; remove one"));
+            }
+            others.push(id.get_ref().0.clone());
+        }
+        Ok(others)
+    }
+
+    fn port_follows(&self, row: &RowFile) -> Result<Option<String>, PolicyError> {
+        let Some(id) = &row.port_follows else { return Ok(None) };
+        let leader = self.other(row, id)?;
+        if leader.port_follows.is_some() || !leader.port_is_configurable {
+            return Err(self.refuse(id, "a row whose own port is configurable", ""));
+        }
+        Ok(Some(id.get_ref().0.clone()))
+    }
+
+    /// A reading whose ports are not those of print says why in a note.
+    fn ports_as_printed(&self, row: &RowFile, built: &Row) -> Result<(), PolicyError> {
+        let Some(port) = &row.port else { return Ok(()) };
+        let noted = built.note.is_some() || built.readings.iter().any(|reading| reading.note.is_some());
+        if noted || built.readings.is_empty() {
+            return Ok(());
+        }
+        let numbers = printed_ports(&fold(&port.get_ref().0));
+        let ours = built.all_ports();
+        if numbers == ours.ranges() {
+            return Ok(());
+        }
+        let mend = format!("; the readings have \"{ours}\": mend one, or add a note that says why");
+        Err(self.refuse(port, "the printed ports in the readings", &mend))
+    }
+}
+
+/// The numbers and ranges of a printed port cell: `25, 443`, `9092/9093`, `12300-12307`.
+pub fn printed_ports(cell: &str) -> Vec<(u16, u16)> {
+    let mut ranges: Vec<(u16, u16)> = cell
+        .split([',', '/', ' ', ';'])
+        .filter_map(|part| crate::policy::field::parse_range(part).ok())
+        .map(|range| (range.low, range.high))
+        .collect();
+    ranges.sort_unstable();
+    ranges
+}
