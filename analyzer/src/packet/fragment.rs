@@ -28,8 +28,8 @@ pub struct Bounds {
 pub const MAX_BYTES: usize = 16 << 20;
 /// A flood of lone fragments fills this and no more.
 pub const MAX_PACKETS: usize = 4096;
-/// The greatest packet at an MTU of 576 has 119 fragments.
-pub const MAX_FRAGMENTS: u32 = 256;
+/// The greatest packet at an MTU of 576 has 119 fragments; evasion tools cut finer.
+pub const MAX_FRAGMENTS: u32 = 1024;
 /// As Linux waits (`ipfrag_time`); RFC 791 proposes 15 s, RFC 8200 demands 60 s.
 pub const MAX_AGE_NS: TimeNs = 30_000_000_000;
 /// A fragment of a packet completed less than this ago is a copy of one that was used; an
