@@ -64,6 +64,7 @@ pub struct Whole {
     pub destination: Address,
     pub protocol: u8,
     pub is_v6: bool,
+    pub is_rerouted: bool,
     pub ttl: u8,
     pub id: u16,
     pub ip_bytes: u32,
@@ -252,6 +253,7 @@ impl Reassembly {
             destination: ip.destination,
             protocol: ip.protocol,
             is_v6: ip.is_v6,
+            is_rerouted: ip.is_rerouted,
             ttl: ip.ttl,
             id: ip.id,
             ip_bytes: 0,
@@ -369,6 +371,7 @@ mod tests {
                 packets: 1,
                 fragment: None,
                 lies: false,
+                is_rerouted: false,
             };
             let fragment = Fragment { id: 7, offset, more };
             let taken = reassembly.take(&ip, fragment, Seen::default(), 0, &Layers::default(), &mut 0);
