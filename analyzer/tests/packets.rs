@@ -155,9 +155,12 @@ mod tests {
 
     #[derive(Default, Debug, PartialEq, Eq, Clone)]
     struct Seen {
-        /// From the lesser endpoint, and from the greater.
+        /// From the lesser endpoint, and from the greater; a reassembled packet is one, as in tshark.
         packets: [u64; 2],
-        vlans: BTreeSet<Vec<u16>>,
+        /// Of all packets, on the wire.
+        payload: u64,
+        is_carrier: bool,
+        vlans: BTreeSet<u16>,
     }
 
     struct Decoded {
@@ -165,7 +168,6 @@ mod tests {
         undecoded: Undecoded,
         unaccounted: Vec<usize>,
         frames: usize,
-        links: BTreeSet<u16>,
     }
 
     fn decode(path: &Path) -> Decoded {
@@ -176,18 +178,18 @@ mod tests {
             undecoded: Undecoded::default(),
             unaccounted: Vec::new(),
             frames: records.len(),
-            links: BTreeSet::new(),
         };
         let flows = &mut decoded.flows;
         let mut take = |packet: &Packet<'_>| {
             assert!(packet.payload.len() as u64 <= u64::from(packet.payload_bytes));
             let flow: &mut Seen =
                 flows.entry(tuple(packet.transport, packet.source, packet.destination)).or_default();
-            flow.packets[usize::from(packet.source > packet.destination)] += u64::from(packet.packets);
-            flow.vlans.insert(packet.layers.map(|layers| layers.vlan.clone()).unwrap_or_default());
+            flow.packets[usize::from(packet.source > packet.destination)] += 1;
+            flow.payload += u64::from(packet.payload_bytes);
+            flow.is_carrier |= packet.carrier.is_some();
+            flow.vlans.extend(packet.layers.iter().flat_map(|layers| &layers.vlan));
         };
         for (number, record) in records.iter().enumerate() {
-            decoded.links.insert(record.link);
             let before = accounted(&decoder);
             let mut emitted = 0;
             let frame = Frame {
@@ -227,22 +229,103 @@ mod tests {
         Endpoint { address: address.into(), port }
     }
 
-    /// What tshark says of the flows of one capture: packets from the lesser endpoint and from the greater.
-    fn told(truth: &Value) -> BTreeMap<Tuple, [u64; 2]> {
-        let mut told: BTreeMap<Tuple, [u64; 2]> = BTreeMap::new();
+    /// What tshark says of the flows of one capture.
+    fn told(truth: &Value) -> BTreeMap<Tuple, Seen> {
+        let mut told: BTreeMap<Tuple, Seen> = BTreeMap::new();
         for flow in truth["flows"].as_array().unwrap() {
             let transport = Transport::from_name(flow["proto"].as_str().unwrap()).unwrap();
             let (one, two) = (endpoint(flow, "initiator"), endpoint(flow, "responder"));
             let count = |name: &str| flow[name].as_u64().unwrap();
             let entry = told.entry(tuple(transport, one, two)).or_default();
-            entry[usize::from(one > two)] += count("packets_fwd");
-            entry[usize::from(one <= two)] += count("packets_rev");
+            entry.packets[usize::from(one > two)] += count("packets_fwd");
+            entry.packets[usize::from(one <= two)] += count("packets_rev");
+            entry.payload += count("payload_fwd") + count("payload_rev");
+            let vlans = flow["vlans"].as_array().unwrap().iter();
+            entry
+                .vlans
+                .extend(vlans.map(|id| id.as_str().unwrap().parse::<u16>().unwrap()).filter(|id| *id != 0));
         }
         told
     }
 
-    /// Captures where we differ from tshark on purpose, and why.
-    const DIFFERENCES: &[(&str, &str)] = &[];
+    /// Where we differ from tshark on purpose: capture, what the difference says, why.
+    const DIFFERENCES: &[(&str, &str, &str)] = &[
+        (
+            "deepflow__xiangdao-retrans.pcap",
+            "payload",
+            "IP length exceeds the frame: cut for us, empty for tshark",
+        ),
+        (
+            "ndpi__ip_fragmented_garbage.pcap",
+            "missing",
+            "TCP headers shorter than 20 bytes hold no ports for us",
+        ),
+        (
+            "pcapflowlab__vxlan-25_vxlan_outer_ipv6_fragmentation.pcap",
+            "packets",
+            "a lone first fragment shows its ports",
+        ),
+        ("pcapplusplus__ip-frag.pcap", "packets", "a lone first fragment shows its ports"),
+        (
+            "zeek__tunnels-gtp-gtp1_gn_normal_incl_fragmentation.pcap",
+            "packets",
+            "a lone first fragment shows its ports",
+        ),
+        ("pcapng-gen__be-basic-test017.pcapng", "frames", "tshark shows custom blocks as packets"),
+        ("pcapng-gen__le-basic-test017.pcapng", "frames", "tshark shows custom blocks as packets"),
+        ("tcpdump__dsa.pcap", "frames", "tshark could not read it"),
+        ("zeek__arp-who-has-radiotap.pcap", "arp", "radiotap is not opened"),
+        ("zeek__arp-who-has-wlanmon.pcap", "arp", "802.11 is not opened"),
+        ("zeek__tunnels-gre-aruba.pcap", "missing", "802.11 inside GRE is not opened"),
+    ];
+
+    fn differences(name: &str, truth: &Value, decoded: &Decoded) -> Vec<String> {
+        let mut wrong = Vec::new();
+        let told = told(truth);
+        for (flow, told) in &told {
+            let Some(seen) = decoded.flows.get(flow) else {
+                wrong.push(format!("missing {flow:?} {told:?}"));
+                continue;
+            };
+            if seen.packets != told.packets {
+                wrong.push(format!("packets {flow:?} expected {:?}, found {:?}", told.packets, seen.packets));
+            } else if seen.payload != told.payload && flow.0 != Transport::Sctp {
+                wrong.push(format!("payload {flow:?} expected {}, found {}", told.payload, seen.payload));
+            }
+            // tshark gives a carrier the tags inside it too, and names no 802.1ad tag.
+            if !seen.is_carrier && !seen.vlans.is_superset(&told.vlans) {
+                wrong.push(format!("vlans {flow:?} expected {:?}, found {:?}", told.vlans, seen.vlans));
+            }
+        }
+        for (flow, seen) in decoded.flows.iter().filter(|((transport, ..), _)| !transport.is_icmp()) {
+            if !told.contains_key(flow) {
+                wrong.push(format!("invented {flow:?} {seen:?}"));
+            }
+        }
+        let totals = &truth["totals"];
+        let arp = count(&decoded.undecoded, "arp") + count(&decoded.undecoded, "rarp");
+        let tunnels = truth["encapsulations"].as_object().is_some_and(|kinds| !kinds.is_empty());
+        let told_arp = totals["arp"].as_u64().unwrap();
+        // tshark's total leaves out ARP inside tunnels.
+        if arp < told_arp || (arp > told_arp && !tunnels) {
+            wrong.push(format!("arp {told_arp} vs {:?}", decoded.undecoded));
+        }
+        if totals["packets"].as_u64() != Some(decoded.frames as u64) {
+            wrong.push(format!("frames {} vs {}", totals["packets"], decoded.frames));
+        }
+        if !decoded.unaccounted.is_empty() {
+            wrong.push(format!("unaccounted frames {:?}", decoded.unaccounted));
+        }
+        let excused = DIFFERENCES.iter().filter(|(file, ..)| *file == name);
+        for (_, start, why) in excused {
+            let before = wrong.len();
+            wrong.retain(|difference| !difference.starts_with(start));
+            if wrong.len() == before {
+                wrong.push(format!("no longer differs in `{start}`: {why}"));
+            }
+        }
+        wrong
+    }
 
     #[test]
     fn flows_agree_with_tshark() {
@@ -250,40 +333,11 @@ mod tests {
         let mut wrong = Vec::new();
         for path in sorted(&folder.join("truth")) {
             let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-            if DIFFERENCES.iter().any(|(known, _)| *known == name) {
-                continue;
-            }
             let truth: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
             let decoded = decode(&folder.join("files").join(&name));
-            let told = told(&truth);
-            let transports = [Transport::Tcp, Transport::Udp, Transport::Sctp];
-            let ours: BTreeMap<_, _> =
-                decoded.flows.iter().filter(|((transport, ..), _)| transports.contains(transport)).collect();
-            for (flow, packets) in &told {
-                match ours.get(flow) {
-                    None => wrong.push(format!("{name}: missing {flow:?} {packets:?}")),
-                    Some(seen) if seen.packets != *packets => {
-                        wrong
-                            .push(format!("{name}: {flow:?} expected {packets:?}, found {:?}", seen.packets));
-                    }
-                    Some(_) => {}
-                }
-            }
-            for (flow, seen) in &ours {
-                if !told.contains_key(*flow) {
-                    wrong.push(format!("{name}: invented {flow:?} {seen:?}"));
-                }
-            }
-            if !decoded.unaccounted.is_empty() {
-                wrong.push(format!("{name}: unaccounted frames {:?}", decoded.unaccounted));
-            }
-            let totals = &truth["totals"];
-            if totals["arp"].as_u64() != Some(count(&decoded.undecoded, "arp")) {
-                wrong.push(format!("{name}: arp {} vs {:?}", totals["arp"], decoded.undecoded));
-            }
-            if totals["packets"].as_u64() != Some(decoded.frames as u64) {
-                wrong.push(format!("{name}: packets {} vs {}", totals["packets"], decoded.frames));
-            }
+            wrong.extend(
+                differences(&name, &truth, &decoded).into_iter().map(|what| format!("{name}: {what}")),
+            );
         }
         assert!(wrong.is_empty(), "{} differences:\n{}", wrong.len(), wrong.join("\n"));
     }

@@ -220,6 +220,7 @@ impl<E: FnMut(&Packet<'_>)> Walk<'_, E> {
             packets: whole.packets,
             fragment: None,
             lies: false,
+            is_rerouted: whole.is_rerouted,
         })?;
         if ip.fragment.is_some() {
             // A fragment header inside a reassembled packet has no right to be there.
@@ -369,6 +370,156 @@ impl<E: FnMut(&Packet<'_>)> Walk<'_, E> {
             carrier: None,
             layers: None,
             about: segment.about,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packet::frame::{LinkType, Place};
+    use etherparse::PacketBuilder;
+    use proptest::prelude::*;
+
+    fn frame(bytes: &[u8], time_ns: u64) -> Frame<'_> {
+        let wire_bytes = bytes.len() as u32;
+        Frame { time_ns, place: Place::new(0, 1), vantage: 3, link: LinkType(1), wire_bytes, bytes }
+    }
+
+    /// The first of two fragments of a datagram to port 53, with that identification.
+    fn first_fragment(id: u8) -> Vec<u8> {
+        let ip = [0x45, 0, 0, 36, 0, id, 0x20, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
+        let udp = [0, 9, 0, 53, 0, 24, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8];
+        [&[2; 12][..], &[8, 0], &ip, &udp].concat()
+    }
+
+    /// Frames with their times, how many packets come before the flush, and the counts after it.
+    fn check(bounds: Bounds, frames: &[(Vec<u8>, u64)], packets: usize, expect: &[(Reason, u64)]) {
+        let mut decoder = Decoder::new(bounds);
+        let mut emitted = 0;
+        for (bytes, time_ns) in frames {
+            decoder.decode(&frame(bytes, *time_ns), &mut |packet| {
+                assert_eq!(packet.destination.port, 53);
+                assert!(packet.is_cut());
+                emitted += 1;
+            });
+        }
+        assert_eq!(emitted, packets);
+        decoder.flush(&mut |_| {});
+        assert_eq!(decoder.undecoded().iter().collect::<Vec<_>>(), expect);
+    }
+
+    #[test]
+    fn old_and_crowded_fragments_are_handed_on_cut() {
+        let bounds = Bounds { age_ns: 10, ..Bounds::default() };
+        let (one, two) = (first_fragment(1), first_fragment(2));
+        check(bounds, &[(one.clone(), 0), (two.clone(), 10)], 0, &[(reason::FRAGMENT_CUT, 2)]);
+        check(bounds, &[(one.clone(), 0), (two.clone(), 11)], 1, &[(reason::FRAGMENT_CUT, 2)]);
+        let bounds = Bounds { packets: 1, ..Bounds::default() };
+        check(bounds, &[(one.clone(), 0), (two, 0)], 1, &[(reason::FRAGMENT_CUT, 2)]);
+        let counts = [(reason::FRAGMENT_CUT, 1), (reason::FRAGMENT_DUPLICATE, 1)];
+        check(Bounds::default(), &[(one.clone(), 0), (one.clone(), 0)], 0, &counts);
+        let mut later = one;
+        later[21] = 1;
+        check(Bounds::default(), &[(later, 0)], 0, &[(reason::FRAGMENT_INCOMPLETE, 1)]);
+    }
+
+    #[test]
+    fn a_datagram_that_only_has_a_tunnels_port_stays_a_datagram() {
+        for port in [2152, 3544, 4754, 4789, 4790, 6081, 6635, 8472] {
+            for payload in [&b"GET / HTTP/1.1"[..], &[8, 0, 0, 0, 0, 0, 1, 0], &[0x45; 60], &[0; 60]] {
+                let mut bytes = Vec::new();
+                let builder = PacketBuilder::ethernet2([2; 6], [4; 6]).ipv4([10, 0, 0, 1], [10, 0, 0, 2], 64);
+                builder.udp(9, port).write(&mut bytes, payload).unwrap();
+                let mut seen = Vec::new();
+                Decoder::new(Bounds::default()).decode(&frame(&bytes, 0), &mut |packet| {
+                    seen.push((packet.destination.port, packet.carrier, packet.layers.is_some()));
+                });
+                assert_eq!(seen, [(port, None, false)], "{payload:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_tunnel_that_carries_arp_is_a_carrier_and_its_inside_is_counted() {
+        let mut bytes = Vec::new();
+        let arp =
+            [&[8, 0, 0, 0, 0, 0, 1, 0][..], &[2; 12], &[8, 6, 0, 1, 8, 0, 6, 4, 0, 1], &[0; 20]].concat();
+        let builder = PacketBuilder::ethernet2([2; 6], [4; 6]).ipv4([10, 0, 0, 1], [10, 0, 0, 2], 64);
+        builder.udp(9, 4789).write(&mut bytes, &arp).unwrap();
+        let mut decoder = Decoder::new(Bounds::default());
+        let mut seen = Vec::new();
+        decoder.decode(&frame(&bytes, 0), &mut |packet| seen.push(packet.carrier));
+        assert_eq!(seen, [Some("vxlan")]);
+        assert_eq!(decoder.undecoded().get(reason::ether_type(0x0806)), 1);
+    }
+
+    #[test]
+    fn tunnels_in_tunnels_end_at_the_bound() {
+        let inner = [0x45, 0, 0, 20, 0, 0, 0, 0, 64, 4, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
+        let mut bytes = [&[2; 12][..], &[8, 0]].concat();
+        for left in (0..20u8).rev() {
+            let mut header = inner;
+            header[2..4].copy_from_slice(&(20 * (u16::from(left) + 1)).to_be_bytes());
+            bytes.extend(header);
+        }
+        let mut decoder = Decoder::new(Bounds::default());
+        decoder.decode(&frame(&bytes, 0), &mut |packet| panic!("{packet:?}"));
+        assert_eq!(decoder.undecoded().get(TOO_DEEP), 1);
+    }
+
+    #[test]
+    fn a_wrong_checksum_is_seen_by_a_verifying_decoder_only() {
+        let mut bytes = Vec::new();
+        let builder = PacketBuilder::ethernet2([2; 6], [4; 6]).ipv4([10, 0, 0, 1], [10, 0, 0, 2], 64);
+        builder.tcp(9, 80, 1, 1).write(&mut bytes, b"GET").unwrap();
+        let check = |decoder: Decoder, bytes: &[u8], expect: bool| {
+            let mut decoder = decoder;
+            decoder.decode(&frame(bytes, 0), &mut |packet| assert_eq!(packet.checksum_ok, expect));
+        };
+        check(Decoder::new(Bounds::default()).verifying(), &bytes, true);
+        *bytes.last_mut().unwrap() ^= 1;
+        check(Decoder::new(Bounds::default()).verifying(), &bytes, false);
+        check(Decoder::new(Bounds::default()), &bytes, true);
+    }
+
+    proptest! {
+        #[test]
+        fn the_fast_path_and_the_general_walk_agree(
+            v6: bool,
+            tagged: bool,
+            tcp: bool,
+            changes in prop::collection::vec((0usize..70, any::<u8>()), 0..3),
+            length in 0usize..100,
+        ) {
+            let ethernet = PacketBuilder::ethernet2([2; 6], [4; 6]);
+            let mut bytes = Vec::new();
+            let ip = if v6 {
+                etherparse::IpHeaders::Ipv6(etherparse::Ipv6Header { source: [1; 16], destination: [2; 16], ..Default::default() }, Default::default())
+            } else {
+                etherparse::IpHeaders::Ipv4(etherparse::Ipv4Header { source: [1; 4], destination: [2; 4], ..Default::default() }, Default::default())
+            };
+            let builder = if tagged { ethernet.single_vlan(5.try_into().unwrap()).ip(ip) } else { ethernet.ip(ip) };
+            if tcp {
+                builder.tcp(9, 80, 1, 1).write(&mut bytes, b"payload").unwrap();
+            } else {
+                builder.udp(9, 80).write(&mut bytes, b"payload").unwrap();
+            }
+            for (at, byte) in changes {
+                if let Some(target) = bytes.get_mut(at) {
+                    *target = byte;
+                }
+            }
+            bytes.truncate(length);
+            let frame = frame(&bytes, 0);
+            let mut fast_layers = Layers::default();
+            if let Some(fast) = plain(&frame, 3, &mut fast_layers) {
+                let (mut layers, mut place) = (Layers::default(), 3);
+                let span = Span::new(frame.bytes, frame.wire_bytes as usize);
+                let general = link::open(Step::Link(ETHERNET), span, &mut layers, &mut place).unwrap();
+                prop_assert_eq!(format!("{:?}", fast), format!("{:?}", (general, place)));
+                prop_assert_eq!(fast_layers, layers);
+            }
         }
     }
 }

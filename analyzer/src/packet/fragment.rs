@@ -28,8 +28,8 @@ pub struct Bounds {
 pub const MAX_BYTES: usize = 16 << 20;
 /// A flood of lone fragments fills this and no more.
 pub const MAX_PACKETS: usize = 4096;
-/// The greatest packet at an MTU of 576 has 119 fragments.
-pub const MAX_FRAGMENTS: u32 = 256;
+/// The greatest packet at an MTU of 576 has 119 fragments; evasion tools cut finer.
+pub const MAX_FRAGMENTS: u32 = 1024;
 /// As Linux waits (`ipfrag_time`); RFC 791 proposes 15 s, RFC 8200 demands 60 s.
 pub const MAX_AGE_NS: TimeNs = 30_000_000_000;
 /// A fragment of a packet completed less than this ago is a copy of one that was used; an
@@ -64,6 +64,7 @@ pub struct Whole {
     pub destination: Address,
     pub protocol: u8,
     pub is_v6: bool,
+    pub is_rerouted: bool,
     pub ttl: u8,
     pub id: u16,
     pub ip_bytes: u32,
@@ -252,6 +253,7 @@ impl Reassembly {
             destination: ip.destination,
             protocol: ip.protocol,
             is_v6: ip.is_v6,
+            is_rerouted: ip.is_rerouted,
             ttl: ip.ttl,
             id: ip.id,
             ip_bytes: 0,
@@ -369,6 +371,7 @@ mod tests {
                 packets: 1,
                 fragment: None,
                 lies: false,
+                is_rerouted: false,
             };
             let fragment = Fragment { id: 7, offset, more };
             let taken = reassembly.take(&ip, fragment, Seen::default(), 0, &Layers::default(), &mut 0);

@@ -29,6 +29,8 @@ pub struct Ip<'a> {
     pub fragment: Option<Fragment>,
     /// The header states no length, or more than the wire had room for.
     pub lies: bool,
+    /// Source routing may have put another address in the place of one that checksums cover.
+    pub is_rerouted: bool,
 }
 
 /// What a fragment says of its place in the whole.
@@ -82,6 +84,12 @@ pub fn v4(span: Span<'_>) -> Result<Ip<'_>, Reason> {
         packets: 1,
         fragment: (more || offset > 0).then_some(Fragment { id: u32::from(id), offset, more }),
         lies,
+        // Loose or strict source route, looked for without parsing: a chance hit only spares a checksum.
+        is_rerouted: header > 20
+            && span
+                .bytes
+                .get(20..header)
+                .is_some_and(|options| options.iter().any(|kind| matches!(kind, 131 | 137))),
     })
 }
 
@@ -113,6 +121,7 @@ pub fn v6(span: Span<'_>) -> Result<Ip<'_>, Reason> {
         packets: 1,
         fragment: None,
         lies,
+        is_rerouted: false,
     };
     extensions(ip)
 }
@@ -162,6 +171,14 @@ fn walk_extensions(mut ip: Ip<'_>) -> Result<Ip<'_>, Reason> {
                 if ip.protocol == MOBILITY && *next == NO_NEXT_HEADER {
                     return Ok(ip);
                 }
+                // A routing header not yet used up, or a home address option (RFC 6275), which stands here.
+                ip.is_rerouted |= match ip.protocol {
+                    ROUTING => ip.payload.bytes.get(3) != Some(&0),
+                    DESTINATION => {
+                        ip.payload.bytes.get(2) == Some(&0xc9) || ip.payload.bytes.get(4) == Some(&0xc9)
+                    }
+                    _ => false,
+                };
                 ip.payload = ip.payload.skip((usize::from(*length) + 1) * 8, layer)?;
                 ip.protocol = *next;
             }
@@ -200,4 +217,71 @@ fn jumbo_length(span: Span<'_>) -> Option<usize> {
         options = rest;
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An IPv4 header of 20 bytes with that total length, and `rest` after it.
+    fn v4_with(total: u16, rest: &[u8]) -> Vec<u8> {
+        let [high, low] = total.to_be_bytes();
+        [&[0x45, 0, high, low, 0, 7, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2], rest].concat()
+    }
+
+    fn v6_with(length: u16, next: u8, rest: &[u8]) -> Vec<u8> {
+        let [high, low] = length.to_be_bytes();
+        [&[0x60, 0, 0, 0, high, low, next, 64][..], &[0x20; 16], &[0x21; 16], rest].concat()
+    }
+
+    /// The protocol, the payload as captured, its length on the wire, and the packet's.
+    fn check(bytes: &[u8], wire: usize, expect: Result<(u8, &[u8], usize, u32), Reason>) {
+        let found = either(Span::new(bytes, wire)).and_then(extensions);
+        let found = found.map(|ip| (ip.protocol, ip.payload.bytes, ip.payload.wire, ip.ip_bytes));
+        assert_eq!(found, expect);
+    }
+
+    #[test]
+    fn a_length_that_lies_is_told_from_padding_and_from_none() {
+        check(&v4_with(22, b"ab"), 22, Ok((17, b"ab", 2, 22)));
+        check(&v4_with(22, b"ab----"), 26, Ok((17, b"ab", 2, 22)));
+        check(&v4_with(90, b"ab"), 22, Ok((17, b"ab", 70, 90)));
+        check(&v4_with(0, b"ab"), 22, Ok((17, b"ab", 2, 22)));
+        check(&v6_with(2, 17, b"ab----"), 46, Ok((17, b"ab", 2, 42)));
+        check(&v6_with(0, 17, b"ab"), 42, Ok((17, b"ab", 2, 42)));
+    }
+
+    #[test]
+    fn broken_headers_say_whether_the_capture_or_the_sender_broke_them() {
+        let good = v4_with(22, b"ab");
+        check(&good[..12], 22, Err(Reason::truncated("ipv4")));
+        check(&good[..12], 12, Err(Reason::malformed("ipv4")));
+        check(&v4_with(19, b"ab"), 22, Err(Reason::malformed("ipv4")));
+        check(&[0x30; 40], 40, Err(Reason::malformed("ip")));
+        check(&[0x44; 40], 40, Err(Reason::malformed("ipv4")));
+    }
+
+    #[test]
+    fn extension_headers_are_walked() {
+        let options = [43, 0, 1, 4, 0, 0, 0, 0];
+        let routing = [44, 0, 0, 0, 0, 0, 0, 0];
+        let atomic = [51, 0, 0, 0, 0, 0, 0, 9];
+        let authentication = [17, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1];
+        let rest = [&options[..], &routing, &atomic, &authentication, b"ab"].concat();
+        check(&v6_with(38, 0, &rest), 78, Ok((17, b"ab", 2, 78)));
+        let short = [17, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1];
+        check(&v6_with(12, 51, &short), 52, Err(Reason::malformed("ip-extension")));
+    }
+
+    #[test]
+    fn a_jumbogram_states_its_length_in_an_option() {
+        let option = [17, 0, 0xc2, 4, 0, 1, 0, 8];
+        check(&v6_with(0, 0, &[&option[..], b"ab"].concat()), 40 + 65_544, Ok((17, b"ab", 65_536, 65_584)));
+    }
+
+    #[test]
+    fn extension_headers_without_end_are_too_deep() {
+        let rest = [60, 0, 0, 0, 0, 0, 0, 0].repeat(MAX_EXTENSIONS + 1);
+        check(&v6_with(rest.len() as u16, 60, &rest), 40 + rest.len(), Err(TOO_DEEP));
+    }
 }

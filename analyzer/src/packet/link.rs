@@ -416,3 +416,102 @@ fn nflog(span: Span<'_>) -> Opened<'_> {
         rest = rest.skip(length.next_multiple_of(4), "nflog")?;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 10.0.0.1 to 10.0.0.2, two bytes of an unassigned protocol.
+    const IPV4: [u8; 22] = [0x45, 0, 0, 22, 0, 7, 0, 0, 64, 253, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2, b'a', b'b'];
+    const MACS: [u8; 12] = [2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2];
+
+    type Found = Result<(Vec<u16>, Vec<(&'static str, Option<u32>)>), Reason>;
+
+    /// VLANs and tunnels around the packet that stands behind `header`.
+    fn check(step: Step, header: &[&[u8]], expect: Found) {
+        let bytes = [&header.concat(), &IPV4[..]].concat();
+        let mut layers = Layers::default();
+        let found = open(step, Span::new(&bytes, bytes.len()), &mut layers, &mut 0);
+        let found = found.map(|ip| {
+            assert_eq!(ip.payload.bytes, b"ab");
+            (layers.vlan, layers.tunnel.iter().map(|tunnel| (tunnel.kind, tunnel.id)).collect())
+        });
+        assert_eq!(found, expect);
+    }
+
+    fn plain() -> Found {
+        Ok((vec![], vec![]))
+    }
+
+    #[test]
+    fn every_link_type_leads_to_ip() {
+        let link = |number, header: &[u8]| check(Step::Link(LinkType(number)), &[header], plain());
+        link(1, &[&MACS[..], &[8, 0]].concat());
+        link(101, &[]);
+        link(12, &[]);
+        link(228, &[]);
+        link(0, &[2, 0, 0, 0]);
+        link(0, &[0, 0, 0, 2]);
+        link(108, &[0, 0, 0, 2]);
+        link(9, &[0xff, 3, 0, 0x21]);
+        link(9, &[0x21]);
+        link(50, &[0xff, 3, 0, 0x21]);
+        link(104, &[0x0f, 0, 8, 0]);
+        link(113, &[0, 0, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0, 8, 0]);
+        link(276, &[8, 0, 0, 0, 0, 0, 0, 3, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0]);
+        link(239, &[2, 0, 0, 0, 5, 0, 1, 0, 7, 0, 0, 0, 26, 0, 9, 0]);
+        link(10, &[&[0x50][..], &MACS, &[0xaa, 0xaa, 3, 0, 0, 0, 8, 0]].concat());
+    }
+
+    #[test]
+    fn tags_are_kept_in_order_and_priority_tags_are_not() {
+        let tags = [0x88, 0xa8, 0, 100, 0x81, 0, 0x20, 0, 0x91, 0, 0, 200, 8, 0];
+        check(Step::Ethernet, &[&MACS, &tags], Ok((vec![100, 200], vec![])));
+        check(
+            Step::Ethernet,
+            &[&MACS, &[0x89, 0x26, 0, 0, 0, 0, 0x81, 0, 0, 5, 8, 0]],
+            Ok((vec![5], vec![])),
+        );
+        let endless = [0x81, 0, 0, 1].repeat(MAX_LINK_HEADERS + 1);
+        check(Step::Ethernet, &[&MACS, &endless, &[8, 0]], Err(TOO_DEEP));
+    }
+
+    #[test]
+    fn snap_carries_ip_and_bridges_talk_is_not_ip() {
+        check(Step::Ethernet, &[&MACS, &[0, 30, 0xaa, 0xaa, 3, 0, 0, 0, 8, 0]], plain());
+        let spanning_tree = Reason::new(Kind::NotIp, "spanning-tree");
+        check(Step::Ethernet, &[&MACS, &[0, 25, 0x42, 0x42, 3]], Err(spanning_tree));
+        check(Step::Ethernet, &[&MACS, &[8, 6]], Err(reason::ether_type(0x0806)));
+    }
+
+    #[test]
+    fn shims_give_their_ids() {
+        let tunnel = |kind, id| Ok((vec![], vec![(kind, id)]));
+        check(Step::Type(0x8864), &[&[0x11, 0, 0, 9, 0, 24, 0, 0x21]], tunnel("pppoe", Some(9)));
+        check(Step::Type(0x8864), &[&[0x12, 0, 0, 9, 0, 24, 0, 0x21]], Err(Reason::malformed("pppoe")));
+        let labels = Ok((vec![], vec![("mpls", Some(16)), ("mpls", Some(17))]));
+        check(Step::Type(0x8847), &[&[0, 1, 0, 64, 0, 1, 0x11, 64]], labels);
+        check(Step::Mpls, &[&[0, 1, 1, 64], &[0, 0, 0, 0], &MACS, &[8, 0]], tunnel("mpls", Some(16)));
+        check(Step::Mpls, &[&[0, 1, 1, 64], &MACS, &[8, 0]], tunnel("mpls", Some(16)));
+        check(Step::Nsh, &[&[0x0f, 0xc2, 1, 1, 0, 0, 7, 255]], tunnel("nsh", Some(7)));
+        check(Step::Type(0x88e7), &[&[0, 0, 0, 5], &MACS, &[8, 0]], tunnel("pbb", Some(5)));
+    }
+
+    #[test]
+    fn gre_and_what_rides_on_it() {
+        let tunnel = |kind, id| Ok((vec![], vec![(kind, id)]));
+        check(Step::Gre, &[&[0, 0, 8, 0]], tunnel("gre", None));
+        let all = [0xb0, 0, 8, 0, 1, 2, 0, 0, 0, 0, 0, 77, 0, 0, 0, 1];
+        check(Step::Gre, &[&all], tunnel("gre", Some(77)));
+        check(Step::Gre, &[&[0x20, 0, 0x65, 0x58, 0, 0, 7, 0], &MACS, &[8, 0]], tunnel("gre", Some(0x700)));
+        let pptp = [0x30, 0x81, 0x88, 0x0b, 0, 23, 0, 9, 0, 0, 0, 1, 0, 0, 0, 2, 0x21];
+        check(Step::Gre, &[&pptp], tunnel("gre", Some(9)));
+        check(Step::Gre, &[&[0, 7, 8, 0]], Err(Reason::malformed("gre")));
+        let erspan = |id| Ok((vec![], vec![("gre", None), ("erspan", id)]));
+        check(Step::Gre, &[&[0, 0, 0x88, 0xbe], &MACS, &[8, 0]], erspan(None));
+        let second = [0x10, 0, 0x88, 0xbe, 0, 0, 0, 1, 0x10, 0, 0, 99, 0, 0, 0, 0];
+        check(Step::Gre, &[&second, &MACS, &[8, 0]], erspan(Some(99)));
+        let third = [0x10, 0, 0x22, 0xeb, 0, 0, 0, 1, 0x20, 0, 0, 99, 0, 0, 0, 0, 0, 0, 0, 1];
+        check(Step::Gre, &[&third, &[0; 8], &MACS, &[8, 0]], erspan(Some(99)));
+    }
+}

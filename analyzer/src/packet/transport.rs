@@ -165,7 +165,7 @@ pub fn checksum_holds(ip: &Ip<'_>, segment: &Segment<'_>) -> bool {
         Transport::Udp => ip.payload.stated(segment.payload.wire + 8),
         Transport::Sctp | Transport::Icmp | Transport::Icmp6 => return true,
     };
-    if ip.lies || covered.bytes.len() != covered.wire {
+    if ip.lies || ip.is_rerouted || covered.bytes.len() != covered.wire {
         return true;
     }
     checksum::is_right(ip.source, ip.destination, ip.protocol, covered.bytes, segment.checksum)
@@ -186,5 +186,46 @@ mod tests {
         check(Transport::Icmp, 3, 1, (3, 1));
         check(Transport::Icmp6, 135, 0, (135, 136));
         check(Transport::Icmp6, 1, 4, (1, 4));
+    }
+
+    #[test]
+    fn an_icmp_error_names_the_packet_it_complains_of() {
+        // Port unreachable from 10.0.0.2, quoting 10.0.0.1:4660 to 10.0.0.2:53 with eight bytes of UDP.
+        let error = [
+            0x45, 0, 0, 56, 0, 0, 0, 0, 64, 1, 0, 0, 10, 0, 0, 2, 10, 0, 0, 1, 3, 3, 0, 0, 0, 0, 0, 0, 0x45,
+            0, 0, 90, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2, 0x12, 0x34, 0, 53, 0, 70, 0, 0,
+        ];
+        let check = |bytes: &[u8], expect: Option<About>| {
+            let ip = ip::either(Span::new(bytes, bytes.len())).unwrap();
+            let segment = open(&ip).unwrap();
+            assert_eq!((segment.source_port, segment.destination_port), (3, 3));
+            assert_eq!(segment.about, expect);
+        };
+        let endpoint = |address, port| Endpoint { address: crate::net::Address::v4(address), port };
+        let about = About {
+            transport: Transport::Udp,
+            source: endpoint(0x0a00_0001, 0x1234),
+            destination: endpoint(0x0a00_0002, 53),
+        };
+        check(&error, Some(about));
+        check(&error[..50], None);
+    }
+
+    #[test]
+    fn headers_that_contradict_themselves_are_malformed() {
+        let check = |protocol: u8, payload: &[u8], expect: Reason| {
+            let total = 20 + payload.len() as u8;
+            let head = [0x45, 0, 0, total, 0, 0, 0, 0, 64, protocol, 0, 0, 10, 0, 0, 2, 10, 0, 0, 1];
+            let bytes = [&head, payload].concat();
+            let ip = ip::either(Span::new(&bytes, bytes.len())).unwrap();
+            assert_eq!(open(&ip).map(|segment| segment.payload.wire), Err(expect));
+        };
+        let offset_of_16 = [0, 1, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0x40, 2, 0, 0, 0, 0, 0, 0];
+        check(6, &offset_of_16, Reason::malformed("tcp"));
+        let offset_beyond = [0, 1, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0xf0, 2, 0, 0, 0, 0, 0, 0];
+        check(6, &offset_beyond, Reason::malformed("tcp"));
+        check(17, &[0, 1, 0, 2, 0, 7, 0, 0], Reason::malformed("udp"));
+        check(17, &[0, 1, 0, 2, 0, 0, 0, 0], Reason::malformed("udp"));
+        check(89, &[0; 8], ip_protocol(89));
     }
 }

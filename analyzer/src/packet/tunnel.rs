@@ -65,8 +65,8 @@ fn candidate(source: u16, destination: u16, span: Span<'_>) -> Option<(&'static 
         4789 | 8472 => {
             let ([flags, _, _, _, a, b, c, _], rest) = span.take::<8>("").ok()?;
             let id = u32::from_be_bytes([0, *a, *b, *c]);
-            // The I flag is set; of the reserved ones only group policy's and GPE's are met.
-            if flags & 0x08 == 0 || flags & 0x73 != 0 {
+            // The I flag is set; all others are for the receiver to ignore (RFC 7348 section 5).
+            if flags & 0x08 == 0 {
                 return None;
             }
             opened("vxlan", Step::Ethernet, rest, Some(id))
