@@ -159,6 +159,7 @@ pub fn history(letters: &[u8], initiator: Side) -> String {
     flip.then_some('^').into_iter().chain(shown).collect()
 }
 
+/// Where a side's letters have brought it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 enum Ending {
     #[default]
@@ -168,6 +169,8 @@ enum Ending {
     Established,
     Closed,
     Reset,
+    /// A RST behind its own FIN.
+    ClosedReset,
 }
 
 /// Zeek's `conn_state` for these letters; `has_payload` tells a refusal from a reset for two resets.
@@ -184,21 +187,29 @@ pub fn conn_state(transport: Transport, letters: &[u8], initiator: Side, has_pay
     let mut ends = Pair([Ending::Inactive; 2]);
     for &letter in letters {
         let side = if letter.is_ascii_uppercase() { Side::A } else { Side::B };
-        let (own, peer) = (ends[side], ends[side.other()]);
-        let open = !matches!(own, Ending::Closed | Ending::Reset);
-        match letter.to_ascii_lowercase() {
-            b's' if own == Ending::Inactive => ends[side] = Ending::SynSent,
-            b'h' if open => {
-                ends[side] = Ending::Established;
-                if matches!(peer, Ending::SynSent | Ending::Partial) {
-                    ends[side.other()] = Ending::Established;
-                }
-            }
-            b'a' | b'd' if own == Ending::Inactive => ends[side] = Ending::Partial,
-            b'a' | b'd' if own == Ending::Partial && peer == Ending::Established => {}
-            b'f' if own != Ending::Reset => ends[side] = Ending::Closed,
-            b'r' | b'i' => ends[side] = Ending::Reset,
+        let peer = side.other();
+        let is_responder = side != initiator;
+        let (own, other) = (ends[side], ends[peer]);
+        match (letter.to_ascii_lowercase(), own, other) {
+            (b's' | b'h', Ending::Inactive, Ending::SynSent) => ends = Pair([Ending::Established; 2]),
+            (b'h', Ending::Inactive, _) => ends[side] = Ending::Established,
+            (b's', Ending::Inactive, _) => ends[side] = Ending::SynSent,
+            (b's', Ending::Partial, Ending::Inactive) => ends[side] = Ending::SynSent,
+            (b'a' | b'd', Ending::Inactive, Ending::Established) => ends[side] = Ending::Established,
+            (b'a', Ending::Inactive, Ending::SynSent) if is_responder => {}
+            (b'a' | b'd', Ending::Inactive, _) => ends[side] = Ending::Partial,
+            (b'f', Ending::Reset | Ending::ClosedReset, _) => {}
+            (b'f', _, Ending::ClosedReset) => ends = Pair([Ending::Closed; 2]),
+            (b'f', _, _) => ends[side] = Ending::Closed,
+            (b'r' | b'i', Ending::Closed, Ending::Closed) => {}
+            (b'r' | b'i', Ending::Closed, _) => ends[side] = Ending::ClosedReset,
+            (b'r' | b'i', _, _) => ends[side] = Ending::Reset,
             _ => {}
+        }
+    }
+    for side in Side::BOTH {
+        if ends[side] == Ending::ClosedReset {
+            ends[side] = Ending::Reset;
         }
     }
     let (own, peer) = (ends[initiator], ends[initiator.other()]);

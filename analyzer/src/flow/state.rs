@@ -190,6 +190,11 @@ impl Flow {
         self.packets[Side::A] == 0 || self.packets[Side::B] == 0
     }
 
+    /// Whether it is a SYN, or some, and nothing else came.
+    pub fn is_attempt(&self) -> bool {
+        self.is_unanswered() && self.opener() == Some(Side::A) && !self.letters.has(Event::Data, Side::A)
+    }
+
     /// What is rare of it, if anything is.
     pub fn rare(&self) -> Option<&Rare> {
         self.rare.as_deref()
@@ -248,7 +253,7 @@ impl Flow {
             let is_other = own.known & ISN != 0 && self.is_closed();
             return if answers || is_other { Fit::Begins } else { Fit::Belongs };
         }
-        if self.is_closed() {
+        if self.is_closed() || own.known & FIN != 0 {
             return Fit::Begins;
         }
         let is_half_open = self.bits & COMPLETE == 0
@@ -466,6 +471,12 @@ impl Flow {
             self.begin(side, tcp.seq.wrapping_add(1));
             if is_ack {
                 let peer = &mut self.halves[side.other()];
+                // The one who answers knows which of two SYNs reached it.
+                let is_decoy = peer.known & ISN != 0
+                    && !(0..=RESET_WINDOW).contains(&ahead(peer.isn.wrapping_add(1), tcp.ack));
+                if is_decoy {
+                    peer.known &= !(ISN | NEXT);
+                }
                 if peer.known & ISN == 0 {
                     peer.isn = tcp.ack.wrapping_sub(1);
                     peer.known |= ISN;

@@ -158,8 +158,13 @@ impl Assembly {
     pub fn over(&mut self) -> bool {
         let mut changed = false;
         for side in Side::BOTH {
-            self.streams[side].over = true;
-            changed |= self.settle(side);
+            if self.opening.transport == Transport::Tcp {
+                self.streams[side].over = true;
+                changed |= self.settle(side);
+            } else if self.opening.sides[side].end == End::Open {
+                self.opening.sides[side].end = End::Closed;
+                changed = true;
+            }
         }
         changed
     }

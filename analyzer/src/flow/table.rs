@@ -453,7 +453,7 @@ impl<M: Default> Table<M> {
 
     /// Moves the clock by a packet's time; a leap needs a second packet to agree.
     fn tick(&mut self, time_ns: TimeNs) {
-        if self.now_ns == 0 || time_ns.saturating_sub(self.now_ns) <= LEAP_NS {
+        if self.now_ns == 0 || time_ns.abs_diff(self.now_ns) <= LEAP_NS {
             self.now_ns = self.now_ns.max(time_ns);
             self.leap_ns = None;
         } else if self.leap_ns.is_some_and(|leap| leap.abs_diff(time_ns) <= LEAP_NS) {
@@ -493,7 +493,7 @@ impl<M: Default> Table<M> {
         let bounds = &self.bounds;
         let idle_ns = match flow.key.transport {
             Transport::Tcp if flow.is_closed() => bounds.tcp_closed_idle_ns,
-            Transport::Tcp if flow.is_unanswered() => bounds.tcp_attempt_idle_ns,
+            Transport::Tcp if flow.is_attempt() => bounds.tcp_attempt_idle_ns,
             Transport::Tcp => bounds.tcp_idle_ns,
             Transport::Udp | Transport::Sctp => bounds.udp_idle_ns,
             Transport::Icmp | Transport::Icmp6 => bounds.icmp_idle_ns,
@@ -657,82 +657,3 @@ impl<M: Default> Table<M> {
 }
 
 const ICMP_FRAGMENTATION_NEEDED: u16 = 4;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::flow::fixture::{tcp, udp};
-    use crate::flow::opening::{End, Start};
-
-    const A: Side = Side::A;
-    const B: Side = Side::B;
-
-    fn run(packets: &[Packet<'_>]) -> Vec<Ended<()>> {
-        run_in(Bounds::default(), packets)
-    }
-
-    fn run_in(bounds: Bounds, packets: &[Packet<'_>]) -> Vec<Ended<()>> {
-        let mut out = Vec::new();
-        let mut table = Table::new(bounds);
-        for packet in packets {
-            table.push(packet, &mut |ended| out.push(ended));
-        }
-        table.finish(&mut |ended| out.push(ended));
-        out
-    }
-
-    /// The flows as `side-of-initiator direction state history outcome`, one an item.
-    fn check(packets: &[Packet<'_>], expect: &[&str]) {
-        let told: Vec<_> = run(packets)
-            .into_iter()
-            .map(|Ended { record, .. }| {
-                let Record { initiator, direction, conn_state, history, outcome, .. } = &record;
-                format!("{initiator:?} {} {conn_state} {history} {outcome:?}", direction.name())
-            })
-            .collect();
-        assert_eq!(told, expect);
-    }
-
-    fn whole() -> Vec<Packet<'static>> {
-        vec![
-            tcp(A, 0, "S", 100, 0, b""),
-            tcp(B, 2, "SA", 500, 101, b""),
-            tcp(A, 3, ".", 101, 501, b""),
-            tcp(A, 4, ".", 101, 501, b"hello"),
-            tcp(B, 5, ".", 501, 106, b""),
-            tcp(B, 9, ".", 501, 106, b"world"),
-            tcp(A, 10, ".", 106, 506, b""),
-            tcp(A, 11, "FA", 106, 506, b""),
-            tcp(B, 12, "FA", 506, 107, b""),
-            tcp(A, 13, ".", 107, 507, b""),
-        ]
-    }
-
-    #[test]
-    fn a_whole_connection_is_told_as_zeek_tells_it() {
-        check(&whole(), &["A handshake SF ShADadFf Established"]);
-        let ended = run(&whole()).remove(0);
-        assert_eq!(ended.why, EndedBy::Finished);
-        let record = ended.record;
-        assert_eq!(record.handshake_ns, Some(3_000_000));
-        assert_eq!(record.response_ns, Some(5_000_000));
-        assert_eq!(record.packets, Pair([6, 4]));
-        assert_eq!(record.bytes, Pair([245, 165]));
-        let opening = record.opening.unwrap();
-        assert_eq!(opening.sides[A].bytes, b"hello");
-        assert_eq!(opening.sides[B].bytes, b"world");
-        for side in Side::BOTH {
-            assert_eq!((opening.sides[side].start, opening.sides[side].end), (Start::First, End::Closed));
-        }
-        assert_eq!(opening.first, Some(A));
-    }
-
-    #[test]
-    fn datagrams_keep_their_boundaries() {
-        let packets = [udp(A, 0, b"ask"), udp(B, 1, b"answer"), udp(A, 2, b"again")];
-        check(&packets, &["A first-datagram SF Dd Established"]);
-        let opening = run(&packets).remove(0).record.opening.unwrap();
-        assert_eq!(opening.sides[A].ends, [3, 8]);
-        assert_eq!(opening.view().sides[A].datagrams().collect::<Vec<_>>(), [&b"ask"[..], b"again"]);
-    }
-}
