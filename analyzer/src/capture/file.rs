@@ -235,3 +235,96 @@ fn open_walker(place: &str, head: &[u8]) -> Result<(Format, Walker), CaptureErro
     let (found, mend) = look::name(head.get(..LOOK_BYTES).unwrap_or(head));
     Err(CaptureError::new(ErrorKind::NotCapture, place, "a pcap or pcapng", found, mend))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::capture::sample::{Seen, block, interface, option, packet, pcap, read, section};
+    use proptest::prelude::*;
+
+    fn frames() -> impl Strategy<Value = Vec<(u32, Vec<u8>)>> {
+        prop::collection::vec((any::<u32>(), prop::collection::vec(any::<u8>(), 0..80)), 0..12)
+    }
+
+    fn classic(frames: &[(u32, Vec<u8>)]) -> Vec<u8> {
+        let frames: Vec<(u32, &[u8])> = frames.iter().map(|(time, bytes)| (*time, &bytes[..])).collect();
+        pcap(&frames)
+    }
+
+    fn blocks(frames: &[(u32, Vec<u8>)], big: bool) -> Vec<u8> {
+        let mut bytes = [section(big), interface(big, 1, &option(big, 2, b"eth0"))].concat();
+        for (time, frame) in frames {
+            bytes.extend(packet(big, 0, u64::from(*time), frame));
+            bytes.extend(block(big, 99, frame));
+        }
+        bytes
+    }
+
+    /// Where records or blocks end in one of these sound captures.
+    fn boundaries(bytes: &[u8]) -> Vec<usize> {
+        let number = |at: usize, big: bool| {
+            let four: [u8; 4] = bytes[at..at + 4].try_into().unwrap();
+            (if big { u32::from_be_bytes(four) } else { u32::from_le_bytes(four) }) as usize
+        };
+        let (mut at, mut ends) = (0, Vec::new());
+        while at < bytes.len() {
+            at += match (at, bytes[0], bytes[8]) {
+                (0, 0xd4, _) => 24,
+                (_, 0xd4, _) => 16 + number(at + 8, false),
+                (_, _, order) => number(at + 4, order == 0x1a),
+            };
+            ends.push(at);
+        }
+        ends
+    }
+
+    fn seen(bytes: &[u8], most: usize) -> Option<Vec<Seen>> {
+        read(bytes, most).ok().map(|(seen, _)| seen)
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..300), head in 0..5) {
+            let heads = [vec![], pcap(&[]), section(false), section(true), blocks(&[], false)];
+            let bytes = [heads[head as usize].clone(), bytes].concat();
+            prop_assert_eq!(seen(&bytes, 7), seen(&bytes, usize::MAX));
+        }
+
+        #[test]
+        fn damage_anywhere_is_read_around_or_stopped_at(
+            frames in frames(), big: bool, at in any::<prop::sample::Index>(), value: u8,
+        ) {
+            for mut bytes in [classic(&frames), blocks(&frames, big)] {
+                let at = at.index(bytes.len());
+                bytes[at] = value;
+                prop_assert_eq!(seen(&bytes, 11), seen(&bytes, usize::MAX));
+            }
+        }
+
+        #[test]
+        fn reads_of_any_size_give_the_same_frames(frames in frames(), big: bool, most in 1usize..200) {
+            for bytes in [classic(&frames), blocks(&frames, big)] {
+                let whole = seen(&bytes, usize::MAX).unwrap();
+                prop_assert_eq!(whole.len(), frames.len());
+                prop_assert!(whole.iter().zip(&frames).all(|(seen, (_, frame))| &seen.5 == frame));
+                prop_assert_eq!(seen(&bytes, most).unwrap(), whole);
+            }
+        }
+
+        #[test]
+        fn a_cut_anywhere_leaves_the_frames_before_it(
+            frames in frames(), big: bool, at in any::<prop::sample::Index>(),
+        ) {
+            for bytes in [classic(&frames), blocks(&frames, big)] {
+                let cut = &bytes[..at.index(bytes.len())];
+                let Ok((kept, facts)) = read(cut, usize::MAX) else {
+                    prop_assert!(cut.len() < 28);
+                    continue;
+                };
+                prop_assert!(seen(&bytes, usize::MAX).unwrap().starts_with(&kept));
+                prop_assert_eq!(facts.stopped, None);
+                let whole_blocks = cut.len() == bytes.len() || boundaries(&bytes).contains(&cut.len());
+                prop_assert_eq!(facts.truncated, !whole_blocks);
+            }
+        }
+    }
+}

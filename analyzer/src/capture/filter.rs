@@ -2,7 +2,8 @@
 //!
 //! `len` in an expression is the captured length: the `pcap` crate knows no other.
 
-use crate::capture::error::{CaptureError, ErrorKind};
+use crate::capture::batch::Store;
+use crate::capture::error::{CaptureError, ErrorKind, printable};
 use crate::packet::frame::LinkType;
 use pcap::{BpfProgram, Capture, Linktype};
 use std::collections::BTreeMap;
@@ -35,8 +36,27 @@ impl Filter {
         self.programs.get(&link.0).ok_or_else(|| self.refused(link, "no program"))
     }
 
+    /// Takes the frames that it turns away out of a store; how many. `links` are those of all vantages.
+    pub fn keep(&mut self, store: &mut Store, links: &[LinkType]) -> Result<u64, CaptureError> {
+        let Store { bytes, index } = store;
+        let (before, mut outcome) = (index.len(), Ok(()));
+        index.retain(|entry| {
+            let start = entry.offset as usize;
+            let frame = bytes.get(start..start.saturating_add(entry.captured as usize)).unwrap_or_default();
+            let Some(link) = links.get(entry.vantage as usize) else { return false };
+            match self.program(*link) {
+                Ok(program) => program.filter(frame),
+                Err(error) => {
+                    outcome = Err(error);
+                    false
+                }
+            }
+        });
+        outcome.map(|()| (before - index.len()) as u64)
+    }
+
     fn refused(&self, link: LinkType, found: &str) -> CaptureError {
-        let place = format!("filter `{}`", crate::capture::error::printable(&self.expression));
+        let place = format!("filter `{}`", printable(&self.expression));
         let expected = format!("an expression of pcap-filter(7) that fits link type {}", link.0);
         CaptureError::new(ErrorKind::Filter, &place, expected, found, "")
     }

@@ -8,6 +8,7 @@ pub mod facts;
 mod file;
 mod filter;
 mod look;
+mod merged;
 mod pcap_file;
 mod pcapng;
 mod pcapng_block;

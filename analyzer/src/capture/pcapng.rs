@@ -153,7 +153,7 @@ impl Pcapng {
             let expected = format!("the block's length {length} again at its end");
             return Err(Lie::new(expected, trailer.unwrap_or(0)));
         }
-        if length % 4 != 0 {
+        if !length.is_multiple_of(4) {
             sink.facts.problem("block-length-unaligned");
         }
         let body = block.get(8..whole - 4).unwrap_or_default();

@@ -124,7 +124,8 @@ pub(crate) fn interface_options<const BIG: bool>(
             name = Some(printable(String::from_utf8_lossy(kept).trim_end_matches('\0')));
         }
         (9, [resolution, ..]) => {
-            if !clock.set_resolution(*resolution) {
+            let usable = clock.set_resolution(*resolution);
+            if !usable {
                 facts.problem("time-resolution-unusable");
             }
         }

@@ -4,13 +4,14 @@
 //! merged frame by frame. Within one capture the order of the file stands. A capture is opened when
 //! its first frame is due, so that a rotated set of thousands holds few descriptors.
 
-use crate::capture::batch::{Batch, CHUNK_BYTES, Entry, Pool, Store};
+use crate::capture::batch::{Batch, Entry, Pool, Store};
 use crate::capture::bytes::{Digesting, Meter};
 use crate::capture::digest::{Digester, hex};
 use crate::capture::error::{CaptureError, ErrorKind};
 use crate::capture::facts::CaptureFacts;
 use crate::capture::file::Reader;
 use crate::capture::filter::Filter;
+use crate::capture::merged::Merged;
 use crate::capture::set::{Input, Member, Skipped, expand, nothing_in};
 use crate::capture::walk::Vantages;
 use crate::net::TimeNs;
@@ -28,9 +29,6 @@ const OVERLAP: usize = 256;
 
 /// Captures of one observation: a frame's place counts them in 16 bits.
 const CAPTURES: usize = 1 << 16;
-
-/// Frames of a merged batch: as many as the smallest records fill a chunk with.
-const MERGED_FRAMES: usize = CHUNK_BYTES / 16;
 
 /// How to read.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -105,6 +103,13 @@ impl Active {
 
     fn due(&self) -> Due {
         (self.head().map_or(TimeNs::MAX, |entry| entry.time_ns), self.capture)
+    }
+
+    /// Takes the frames that the filter turns away out of the store, and counts them.
+    fn keep(&mut self, filter: &mut Filter, vantages: &Vantages) -> Result<(), CaptureError> {
+        let turned_away = filter.keep(&mut self.store, &vantages.0)?;
+        self.reader.facts.filtered_packets += turned_away;
+        Ok(())
     }
 
     /// Gives the capture its number, and the frames already read theirs.
@@ -214,7 +219,7 @@ impl Observation {
                 let whole = std::mem::take(&mut active.store);
                 return Ok(Some(self.batch(whole)));
             }
-            let merged = merged.get_or_insert_with(|| Merged { store: self.pool.take(), filled: 0 });
+            let merged = merged.get_or_insert_with(|| Merged::new(self.pool.take()));
             // The frame at the head is due whatever the limit: time may stand still or run back.
             let mut first = true;
             while let Some(entry) = active.head().copied().filter(|entry| first || before(entry)) {
@@ -294,7 +299,7 @@ impl Observation {
             let facts = reader.facts.clone();
             let mut active = Active { capture: 0, reader, store, at: 0, digest, file: copy };
             if let Some(filter) = &mut self.filter {
-                keep(filter, &self.vantages, &mut active)?;
+                active.keep(filter, &self.vantages)?;
             }
             return Ok(Pending { first_ns, facts, from: From::Open(Box::new(active)) });
         }
@@ -387,7 +392,7 @@ impl Observation {
                 Some(store) => {
                     active.store = store;
                     if let Some(filter) = &mut self.filter {
-                        keep(filter, &self.vantages, active)?;
+                        active.keep(filter, &self.vantages)?;
                     }
                 }
                 None => {
@@ -428,49 +433,178 @@ impl Observation {
     }
 }
 
-/// Takes the frames that the filter turns away out of a store, and counts them.
-fn keep(filter: &mut Filter, vantages: &Vantages, active: &mut Active) -> Result<(), CaptureError> {
-    let Store { bytes, index } = &mut active.store;
-    let (before, mut outcome) = (index.len(), Ok(()));
-    index.retain(|entry| {
-        let start = entry.offset as usize;
-        let frame = bytes.get(start..start.saturating_add(entry.captured as usize)).unwrap_or_default();
-        let Some(link) = vantages.0.get(entry.vantage as usize) else { return false };
-        match filter.program(*link) {
-            Ok(program) => program.filter(frame),
-            Err(error) => {
-                outcome = Err(error);
-                false
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::sample::{interface, packet, pcap, section};
+    use std::io::Write;
+    use std::path::Path;
+    use tempfile::TempDir;
+
+    fn folder(files: &[(&str, Vec<u8>)]) -> TempDir {
+        let folder = TempDir::new().unwrap();
+        for (name, bytes) in files {
+            std::fs::write(folder.path().join(name), bytes).unwrap();
+        }
+        folder
+    }
+
+    fn inputs(folder: &TempDir, names: &[&str]) -> Vec<Input> {
+        names.iter().map(|name| Input::Path(folder.path().join(name))).collect()
+    }
+
+    /// Captures' and frames' numbers with the bytes, in the order of the observation.
+    fn read(observation: &mut Observation) -> Vec<(u16, u64, String)> {
+        let mut seen = Vec::new();
+        while let Some(batch) = observation.next_batch().unwrap() {
+            assert!(!batch.is_empty());
+            for frame in batch.frames() {
+                let text = String::from_utf8(frame.bytes.to_vec()).unwrap();
+                seen.push((frame.place.capture(), frame.place.frame(), text));
             }
         }
-    });
-    active.reader.facts.filtered_packets += (before - index.len()) as u64;
-    outcome
-}
+        seen
+    }
 
-/// A store that frames of several captures are copied into.
-#[derive(Debug)]
-struct Merged {
-    store: Store,
-    filled: usize,
-}
+    fn texts(seen: &[(u16, u64, String)]) -> Vec<&str> {
+        seen.iter().map(|(.., text)| text.as_str()).collect()
+    }
 
-impl Merged {
-    /// Appends a frame; `false` where the batch is full without it.
-    fn push(&mut self, entry: &Entry, bytes: &[u8]) -> bool {
-        let end = self.filled + bytes.len();
-        let empty = self.store.index.is_empty();
-        if !empty && (end > self.store.bytes.len() || self.store.index.len() >= MERGED_FRAMES) {
-            return false;
+    fn check(files: &[(&str, Vec<u8>)], names: &[&str], expect: &[&str]) {
+        let folder = folder(files);
+        let mut observation = open(&inputs(&folder, names), &Options::default()).unwrap();
+        assert_eq!(texts(&read(&mut observation)), expect);
+    }
+
+    fn refused(inputs: &[Input], options: &Options) -> String {
+        open(inputs, options).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn captures_come_in_the_order_of_their_first_frames() {
+        let (late, early) = (pcap(&[(5, b"c"), (6, b"d")]), pcap(&[(1, b"a"), (2, b"b")]));
+        check(&[("a", late), ("b", early)], &["a", "b"], &["a", "b", "c", "d"]);
+    }
+
+    #[test]
+    fn overlapping_captures_are_merged_frame_by_frame() {
+        let one = pcap(&[(1, b"a"), (3, b"c"), (9, b"g")]);
+        let two = pcap(&[(2, b"b"), (3, b"d"), (5, b"f")]);
+        let three = pcap(&[(4, b"e"), (10, b"h")]);
+        let all = ["a", "b", "c", "d", "e", "f", "g", "h"];
+        check(&[("1", one), ("2", two), ("3", three)], &["3", "2", "1"], &all);
+    }
+
+    #[test]
+    fn time_that_runs_back_within_a_capture_keeps_the_order_of_the_file() {
+        let one = pcap(&[(5, b"a"), (2, b"b"), (9, b"d")]);
+        let two = pcap(&[(6, b"c"), (10, b"e")]);
+        check(&[("1", one), ("2", two)], &["1", "2"], &["a", "b", "c", "d", "e"]);
+    }
+
+    #[test]
+    fn a_directory_is_one_observation_of_its_captures() {
+        let ng = [section(false), interface(false, 1, &[]), packet(false, 0, 1_500_000, b"b")].concat();
+        let folder = folder(&[
+            ("z.pcap", pcap(&[(1, b"a"), (2, b"c")])),
+            ("a.dat", ng),
+            ("none.pcap", pcap(&[])),
+            ("notes.txt", b"notes".to_vec()),
+            ("new.pcap", Vec::new()),
+            (".hidden.pcap", pcap(&[(1, b"hidden")])),
+        ]);
+        let mut observation = open(&[Input::Path(folder.path().into())], &Options::default()).unwrap();
+        let seen = read(&mut observation);
+        assert_eq!(seen, [(0, 1, "a".into()), (1, 1, "b".into()), (0, 2, "c".into())]);
+        let names: Vec<_> = observation.facts().iter().map(|facts| file_name(&facts.path)).collect();
+        assert_eq!(names, ["z.pcap", "a.dat", "none.pcap"]);
+        let skipped: Vec<_> = observation.skipped().iter().map(|one| file_name(&one.path)).collect();
+        assert_eq!(skipped, ["new.pcap", "notes.txt"]);
+    }
+
+    fn file_name(path: &str) -> String {
+        Path::new(path).file_name().unwrap().to_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn a_glob_takes_what_it_matches_and_a_file_counts_once() {
+        let folder = folder(&[
+            ("a.pcap1", pcap(&[(1, b"a")])),
+            ("a.pcap0", pcap(&[(1, b"0")])),
+            ("b.txt", b"x".to_vec()),
+        ]);
+        let mut observation = open(&inputs(&folder, &["a.pcap?", "a.pcap1"]), &Options::default()).unwrap();
+        assert_eq!(texts(&read(&mut observation)), ["0", "a"]);
+        assert_eq!(observation.skipped().len(), 1);
+    }
+
+    #[test]
+    fn what_cannot_be_opened_is_one_clear_line() {
+        let folder = folder(&[("empty", Vec::new()), ("text", b"hello\n".to_vec())]);
+        let one = |name| refused(&inputs(&folder, &[name]), &Options::default());
+        assert!(one("empty").ends_with("/empty: expected a pcap or pcapng, found `an empty file`"));
+        assert!(one("text").ends_with("/text: expected a pcap or pcapng, found `text`"));
+        assert!(one("absent").contains("/absent: expected a readable capture, found `No such file"));
+        assert!(one("*.pcap").ends_with("expected at least one capture, found `no file`"));
+        assert!(one("").ends_with("expected at least one capture, found `2 other files`"));
+        assert!(refused(&[], &Options::default()).contains("found `nothing`"));
+    }
+
+    #[test]
+    fn a_filter_counts_what_it_turns_away_and_leaves_frame_numbers() {
+        let folder = folder(&[("a", pcap(&[(1, b"aaaaaaaaaaaaaa"), (2, b"b"), (3, b"cccccccccccccc")]))]);
+        let options = Options { filter: Some("ether[0] = 0x63".to_owned()), digest: false };
+        let mut observation = open(&inputs(&folder, &["a"]), &options).unwrap();
+        assert_eq!(read(&mut observation), [(0, 3, "c".repeat(14))]);
+        let facts = observation.facts().remove(0);
+        assert_eq!((facts.packets, facts.filtered_packets), (3, 2));
+        let options = Options { filter: Some("tcp porto 1".to_owned()), digest: false };
+        assert!(refused(&inputs(&folder, &["a"]), &options).starts_with("filter `tcp porto 1`: expected"));
+    }
+
+    #[test]
+    fn digests_are_of_the_bytes_on_disk_even_where_reading_stopped() {
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packed.write_all(&pcap(&[(1, b"a")])).unwrap();
+        let packed = packed.finish().unwrap();
+        let lying = [pcap(&[(2, b"b")]), vec![0xff; 100]].concat();
+        let expect = [&packed, &lying].map(|bytes| {
+            use sha2::{Digest, Sha256};
+            hex(Sha256::new_with_prefix(bytes))
+        });
+        let folder = folder(&[("a", packed), ("b", lying)]);
+        let options = Options { filter: None, digest: true };
+        for names in [&["a", "b"][..], &["b"]] {
+            let mut observation = open(&inputs(&folder, names), &options).unwrap();
+            read(&mut observation);
+            let facts = observation.facts();
+            for (facts, expect) in facts.iter().rev().zip(expect.iter().rev()) {
+                assert_eq!(facts.sha256.as_ref(), Some(expect));
+            }
+            assert!(facts.last().unwrap().stopped.is_some());
+            let progress = observation.progress();
+            assert_eq!(Some(progress.read_bytes()), progress.total_bytes());
         }
-        if end > self.store.bytes.len() {
-            self.store.bytes.resize(end, 0);
-        }
-        if let Some(room) = self.store.bytes.get_mut(self.filled..end) {
-            room.copy_from_slice(bytes);
-        }
-        self.store.index.push(Entry { offset: self.filled as u32, ..*entry });
-        self.filled = end;
-        true
+    }
+
+    #[test]
+    fn batches_outlive_the_observation_and_go_to_other_threads() {
+        let folder = folder(&[("a", pcap(&[(1, b"a")]))]);
+        let mut observation = open(&inputs(&folder, &["a"]), &Options::default()).unwrap();
+        let batch = observation.next_batch().unwrap().unwrap();
+        drop(observation);
+        let there = std::thread::spawn(move || batch.get(0).map(|frame| frame.bytes.to_vec()));
+        assert_eq!(there.join().unwrap().as_deref(), Some(&b"a"[..]));
+    }
+
+    #[test]
+    fn many_captures_at_one_time_are_merged_over_full_batches() {
+        let frame = [b'x'; 1000];
+        let frames: Vec<(u32, &[u8])> = (0..400).map(|second| (second, &frame[..])).collect();
+        let folder = folder(&[("a", pcap(&frames)), ("b", pcap(&frames)), ("c", pcap(&frames))]);
+        let mut observation = open(&inputs(&folder, &["a", "b", "c"]), &Options::default()).unwrap();
+        let seen = read(&mut observation);
+        let expect = (1..=400).flat_map(|frame| [0, 1, 2].map(|capture| (capture, frame)));
+        assert!(seen.iter().map(|(capture, frame, _)| (*capture, *frame)).eq(expect));
     }
 }
