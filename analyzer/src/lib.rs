@@ -2,6 +2,7 @@
 //!
 //! The data climbs: frame, packet, flow, identity, verdict, report. See ARCHITECTURE.md.
 
+pub mod capture;
 pub mod flow;
 pub mod net;
 pub mod packet;
