@@ -5,6 +5,7 @@ pub mod probe;
 
 mod agentx;
 mod amqp;
+mod ber;
 mod cassandra;
 mod dhcp;
 mod dns;
@@ -14,6 +15,7 @@ mod http;
 mod http2;
 mod imap;
 mod kafka;
+mod kafka_api;
 mod kerberos;
 mod ldap;
 mod memcached;
