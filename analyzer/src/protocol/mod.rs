@@ -37,6 +37,7 @@ mod stomp;
 mod syslog;
 mod tds;
 mod tls;
+mod tls_hello;
 mod zookeeper;
 
 use crate::protocol::probe::Probe;
