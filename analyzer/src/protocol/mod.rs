@@ -26,6 +26,7 @@ mod openwire;
 mod pekko;
 mod pop3;
 mod postgresql;
+mod postgresql_messages;
 mod rdp;
 mod redis;
 mod sip;
