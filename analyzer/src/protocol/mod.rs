@@ -28,6 +28,7 @@ mod openwire;
 mod pekko;
 mod pop3;
 mod postgresql;
+mod postgresql_messages;
 mod rdp;
 mod redis;
 mod sip;
@@ -39,6 +40,7 @@ mod stomp;
 mod syslog;
 mod tds;
 mod tls;
+mod tls_hello;
 mod zookeeper;
 
 use crate::protocol::probe::Probe;
