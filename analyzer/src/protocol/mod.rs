@@ -8,7 +8,7 @@ mod amqp;
 mod cassandra;
 mod dhcp;
 mod dialogue;
-mod dns;
+pub mod dns;
 mod elasticsearch;
 mod ftp;
 mod http;
@@ -39,6 +39,7 @@ mod stomp;
 mod syslog;
 mod tds;
 mod tls;
+mod wire_name;
 mod zookeeper;
 
 use crate::protocol::probe::Probe;
