@@ -15,11 +15,7 @@ use crate::policy::table::{ANY, BUILT_IN_ROLES, Table};
 ///
 /// # Errors
 /// The first mistake, with its place.
-pub fn check_site(
-    site: &Site,
-    tables: &[Table],
-    reasons: &[&str],
-) -> Result<Vec<PolicyError>, PolicyError> {
+pub fn check_site(site: &Site, tables: &[Table], reasons: &[&str]) -> Result<Vec<PolicyError>, PolicyError> {
     let others: Vec<Table> = shipped::names()
         .filter(|name| tables.iter().all(|table| table.name != *name))
         .filter_map(|name| shipped::table(name)?.ok())
@@ -66,7 +62,8 @@ fn names(tables: &[Table]) -> BTreeMap<&str, &str> {
 
 impl Check<'_> {
     fn at(&self, mark: &Mark, message: String) -> PolicyError {
-        let Place { line, column } = self.site.places.get(mark).copied().unwrap_or(Place { line: 1, column: 1 });
+        let Place { line, column } =
+            self.site.places.get(mark).copied().unwrap_or(Place { line: 1, column: 1 });
         PolicyError { path: self.site.path.clone(), line, column, message }
     }
 
@@ -116,8 +113,11 @@ impl Check<'_> {
                 }
                 Ok(known) => {
                     if let Some(other) = seen.insert(known.role.clone(), name) {
-                        let message =
-                            format!("{} is the same role as {}: their bindings add up", quoted(name), quoted(other));
+                        let message = format!(
+                            "{} is the same role as {}: their bindings add up",
+                            quoted(name),
+                            quoted(other)
+                        );
                         remarks.push(self.at(&mark, message));
                     }
                 }
@@ -158,28 +158,42 @@ impl Check<'_> {
                 remarks.push(self.at(&mark, format!("{table_name} is not in force")));
             }
             if row.readings.is_empty() {
-                let message = format!("expected a row that can take a port, found {}, which refers elsewhere", quoted(id));
+                let message = format!(
+                    "expected a row that can take a port, found {}, which refers elsewhere",
+                    quoted(id)
+                );
                 mistakes.push(self.at(&mark, message));
             } else if row.readings.len() > 1 {
-                let message =
-                    format!("expected a row with one reading, found {}, which has {}", quoted(id), row.readings.len());
+                let message = format!(
+                    "expected a row with one reading, found {}, which has {}",
+                    quoted(id),
+                    row.readings.len()
+                );
                 mistakes.push(self.at(&mark, message));
             } else if row.readings.iter().any(|reading| reading.transport.is_icmp()) {
                 let message = format!("expected a row with ports, found {}, which is ICMP", quoted(id));
                 mistakes.push(self.at(&mark, message));
             } else if !row.all_ports().is_empty() && !row.port_is_configurable {
                 let printed = row.all_ports();
-                let message = format!("row {id} documents port {printed} and does not say that it is configurable");
+                let message =
+                    format!("row {id} documents port {printed} and does not say that it is configurable");
                 remarks.push(self.at(&mark, message));
             }
             let leader = row.port_follows.as_ref().unwrap_or(&row.id);
             let shared = table.rows.iter().find(|other| {
                 other.id != row.id
                     && (other.id == *leader || other.port_follows.as_ref() == Some(leader))
-                    && self.site.ports.get(&(table_name.clone(), other.id.clone())).is_some_and(|set| set != ports)
+                    && self
+                        .site
+                        .ports
+                        .get(&(table_name.clone(), other.id.clone()))
+                        .is_some_and(|set| set != ports)
             });
             if let Some(other) = shared {
-                let message = format!("expected the port of row {}, with which row {id} shares it, found \"{ports}\"", other.id);
+                let message = format!(
+                    "expected the port of row {}, with which row {id} shares it, found \"{ports}\"",
+                    other.id
+                );
                 mistakes.push(self.at(&mark, message));
             }
         }
@@ -218,10 +232,13 @@ impl Check<'_> {
             for (end, mark) in ends {
                 let Some(End::Role(name)) = end else { continue };
                 if name == ANY {
-                    let message = format!("expected a role, an address or a network, found \"{ANY}\"; leave it out for any");
+                    let message = format!(
+                        "expected a role, an address or a network, found \"{ANY}\"; leave it out for any"
+                    );
                     mistakes.push(self.at(&mark, message));
                 } else if let Err(mend) = self.role(name) {
-                    let message = format!("expected a role, an address or a network, found {}{mend}", quoted(name));
+                    let message =
+                        format!("expected a role, an address or a network, found {}{mend}", quoted(name));
                     mistakes.push(self.at(&mark, message));
                 }
             }
