@@ -80,7 +80,9 @@ impl Origin<'_> {
         if message.starts_with("expected ") {
             return self.mistake(span.start, one_line(message));
         }
-        let found = self.found(&span);
+        let rest_of_line =
+            || self.text.get(span.start..).and_then(|rest| rest.lines().next()).unwrap_or_default();
+        let found = if span.is_empty() { quoted(rest_of_line().trim()) } else { self.found(&span) };
         let names = in_backticks(message);
         if let Some(rest) =
             message.strip_prefix("unknown field ").or(message.strip_prefix("unknown variant "))
@@ -101,7 +103,13 @@ impl Origin<'_> {
         }
         if message.starts_with("invalid type") || message.starts_with("invalid value") {
             let wanted = message.split_once(", expected ").map_or("another value", |(_, wanted)| wanted);
-            return self.mistake(span.start, format!("expected {}, found {found}", plain(wanted)));
+            let mend = match wanted {
+                "a sequence" if rest_of_line().starts_with('[') => "; write the name in [[ ]]",
+                "a sequence" => "; put it in [ ]",
+                "a string" => "; put it in quotes",
+                _ => "",
+            };
+            return self.mistake(span.start, format!("expected {}, found {found}{mend}", plain(wanted)));
         }
         let at_end = self.text.get(span.start..).is_none_or(|rest| rest.trim().is_empty());
         let found = if at_end { "the end of the file".to_owned() } else { found };
@@ -160,7 +168,7 @@ pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&
     if name.len() > COMPARED_CHARS {
         return None;
     }
-    let bound = (name.len() / 3).max(1);
+    let bound = name.len() / 3;
     known
         .map(|other| (distance(&name, other), other))
         .filter(|&(distance, _)| distance <= bound)

@@ -4,6 +4,8 @@ pub mod field;
 pub mod homoglyph;
 pub mod index;
 pub mod mistake;
+pub mod print;
+pub mod schema;
 pub mod shipped;
 pub mod site;
 pub mod site_check;

@@ -518,3 +518,158 @@ fn end(text: &Spanned<Text>) -> End {
         Err(_) => End::Role(text.get_ref().0.clone()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::site_check::check_site;
+
+    const REASONS: &[&str] = &["undocumented-pair", "wrong-port", "plaintext-where-tls"];
+
+    fn check(text: &str, expect: &str) {
+        let tables: Vec<_> = ["genesys/info-mart", "genesys/iwd", "genesys/tenant", "genesys/gcxi"]
+            .iter()
+            .map(|name| shipped::table(name).unwrap().unwrap())
+            .collect();
+        let found = match parse_site(text, "s.toml").and_then(|site| check_site(&site, &tables, REASONS)) {
+            Err(mistake) => mistake.to_string(),
+            Ok(remarks) => {
+                let remarks: Vec<String> = remarks.iter().map(ToString::to_string).collect();
+                if remarks.is_empty() { "fine".to_owned() } else { remarks.join(" | ") }
+            }
+        };
+        assert_eq!(found, expect, "of\n{text}");
+    }
+
+    const WHOLE: &str = r#"
+tables = ["genesys/info-mart", "platform/kubernetes", "./our-own.toml"]
+
+[networks]
+cluster = ["10.244.0.0/16", "10.96.0.0/12"]
+
+[roles]
+"GIM" = ["10.244.3.7", "10.244.3.8"]
+"Kafka" = ["10.244.9.0/28", { name = "kafka.infra.svc.cluster.local." }]
+"Object storage" = [{ sni = "*.s3.example.com" }]
+"Info Mart database" = [{ address = "10.20.0.5", database = "gim" }]
+
+[ports."genesys/iwd"]
+"7" = [6380]
+
+[rows."genesys/tenant"."22"]
+destination = ["10.9.0.0/16"]
+
+[aliases]
+"gim-loader" = "GIM"
+
+[[waiver]]
+reason = "wrong-port"
+initiator = "GIM"
+responder = "10.20.0.5"
+port = 5433
+because = "read replica, until the move to the new cluster"
+owner = "dba@example.com"
+until = 2027-03-31
+"#;
+
+    #[test]
+    fn a_whole_site_is_read() {
+        check(WHOLE, "fine");
+        let site = parse_site(WHOLE, "s.toml").unwrap();
+        assert_eq!(
+            site.roles.iter().map(|(role, _)| role.as_str()).collect::<Vec<_>>(),
+            ["GIM", "Kafka", "Object storage", "Info Mart database"]
+        );
+        assert_eq!(site.roles[1].1[1].name.as_deref(), Some("kafka.infra.svc.cluster.local"));
+        assert_eq!(site.waivers[0].until.as_deref(), Some("2027-03-31"));
+        assert_eq!(site.waivers[0].line, 22);
+    }
+
+    #[test]
+    fn a_shared_port_is_that_of_every_row_that_shares_it() {
+        let table = shipped::table("genesys/iwd").unwrap().unwrap();
+        let site = parse_site("[roles]\n[ports.\"genesys/iwd\"]\n\"2\" = [5000]", "s.toml").unwrap();
+        for (row, expect) in [("2", "5000"), ("4", "5000"), ("5", "5000"), ("9", "5000"), ("7", "6379")] {
+            let readings = site.readings_of(&table, table.row(row).unwrap());
+            assert_eq!(readings[0].ports.to_string(), expect, "row {row}");
+        }
+    }
+
+    #[test]
+    fn mistakes_and_oddities_of_sites() {
+        let waiver = |lines: &str| {
+            format!(
+                "[roles]\n[[waiver]]\nreason = \"wrong-port\"\nport = 1\nbecause = \"b\"\nowner = \"o\"\n{lines}"
+            )
+        };
+        for (text, expect) in [
+            ("".to_owned(), "s.toml:1:1: expected the key \"roles\", found none; add it"),
+            ("[role]".to_owned(), "s.toml:1:2: expected a known key, found \"role\"; did you mean \"roles\""),
+            ("tables = [\"genesys/infomart\"]\n[roles]".to_owned(), "s.toml:1:11: expected a shipped table or a path that ends in .toml, found \"genesys/infomart\"; did you mean \"genesys/info-mart\""),
+            ("tables = [\"our-own\"]\n[roles]".to_owned(), "s.toml:1:11: expected a shipped table or a path that ends in .toml, found \"our-own\"; known are \"genesys/gcxi\", \"genesys/gvp-reporting-server\", \"genesys/info-mart\", \"genesys/iwd\", \"genesys/tenant\", \"platform/kubernetes\""),
+            ("[roles]\nGIMM = [\"10.0.0.1\"]".to_owned(), "s.toml:2:1: expected a role of the tables, found \"GIMM\"; did you mean \"GIM\""),
+            ("[roles]\n\"Oracle Database of Delphi\" = [\"10.0.0.1\"]".to_owned(), "s.toml:2:1: expected a role of the tables, found \"Oracle Database of Delphi\"; `tables show` prints the roles"),
+            ("[roles]\nGIM = \"10.0.0.1\"".to_owned(), "s.toml:2:7: expected a list in [ ], found \"10.0.0.1\"; put it in [ ]"),
+            ("[roles]\nGIM = []".to_owned(), "s.toml:2:7: expected what fills the role, found an empty list; leave an unbound role out"),
+            ("[roles]\nGIM = [\"10.0.0.256\"]".to_owned(), "s.toml:2:8: expected an address or a network such as 10.244.9.0/28, found \"10.0.0.256\""),
+            ("[roles]\nGIM = [\"10.0.0.1\", \"10.0.0.1\"]".to_owned(), "s.toml:2:20: expected each binding once, found \"10.0.0.1\" again; remove one"),
+            ("[roles]\nGIM = [\"10.0.0.1:80\"]".to_owned(), "s.toml:2:8: expected an address or a network such as 10.244.9.0/28, found \"10.0.0.1:80\"; leave the port out"),
+            ("[roles]\nGIM = [\"10.0.0.1/24\"]".to_owned(), "s.toml:2:8: expected an address or a network such as 10.244.9.0/28, found \"10.0.0.1/24\"; write \"10.0.0.0/24\", or the address alone"),
+            ("[roles]\nGIM = [\"gim.example.com\"]".to_owned(), "s.toml:2:8: expected an address or a network such as 10.244.9.0/28, found \"gim.example.com\"; for a DNS name write { name = \"gim.example.com\" }"),
+            ("[roles]\nGIM = [\"*.example.com\"]".to_owned(), "s.toml:2:8: expected an address or a network such as 10.244.9.0/28, found \"*.example.com\"; for a TLS server name write { sni = \"*.example.com\" }"),
+            ("[roles]\nGIM = [{ nam = \"gim.example.com\" }]".to_owned(), "s.toml:2:10: expected a known key, found \"nam\"; did you mean \"name\""),
+            ("[roles]\nGIM = [{ name = \"*.example.com\" }]".to_owned(), "s.toml:2:17: expected a DNS name such as kafka.infra.svc.cluster.local, found \"*.example.com\"; patterns are for sni"),
+            ("[roles]\nGIM = [{ sni = \"s3.*.example.com\" }]".to_owned(), "s.toml:2:16: expected a TLS server name such as *.s3.example.com, found \"s3.*.example.com\"; a * stands only in front, as \"*.\""),
+            ("[roles]\nGIM = [{ }]".to_owned(), "s.toml:2:8: expected one of address, name, sni and database, found an empty table"),
+            ("[roles]\nGIM = [5]".to_owned(), "s.toml:2:8: expected an address or a network in quotes, or { name = \"..\" }, { sni = \"..\" }, { address = \"..\", database = \"..\" }, found \"5\""),
+            ("[roles]\n\"*\" = [\"10.0.0.1\"]".to_owned(), "s.toml:2:1: expected a role, found \"*\", which is any address and needs no binding"),
+            ("[roles]\nGIM = [\"10.0.0.1\"]\nGIM = [\"10.0.0.2\"]".to_owned(), "s.toml:3:1: expected each key once, found \"GIM\" again; remove one"),
+            ("[roles]\nNode = [\"10.0.0.1\"]".to_owned(), "s.toml:2:1: \"Node\" is a role of no table in force"),
+            ("[roles]\n\"Info Mart database\" = [\"10.0.0.1\"]\n\"Genesys Info Mart Database\" = [\"10.0.0.2\"]".to_owned(), "s.toml:3:1: \"Genesys Info Mart Database\" is the same role as \"Info Mart database\": their bindings add up"),
+            ("[roles]\n[networks]\nclusters = [\"10.0.0.0/8\"]".to_owned(), "s.toml:3:1: expected the network \"cluster\", or a name unlike it, found \"clusters\"; did you mean \"cluster\""),
+            ("[roles]\n[ports.\"genesys/iwdd\"]\n\"7\" = [1]".to_owned(), "s.toml:3:1: expected a table, found \"genesys/iwdd\"; did you mean \"genesys/iwd\""),
+            ("[roles]\n[ports.\"genesys/iwd\"]\n\"70\" = [1]".to_owned(), "s.toml:3:1: expected a row of genesys/iwd, found \"70\""),
+            ("[roles]\n[ports.\"genesys/iwd\"]\n\"7\" = [0]".to_owned(), "s.toml:3:8: expected a port such as 22 or 12300-12307, found \"0\""),
+            ("[roles]\n[ports.\"genesys/iwd\"]\n\"7\" = []".to_owned(), "s.toml:3:7: expected a port such as 22 or 12300-12307, found an empty list; leave the row out"),
+            ("[roles]\n[ports.\"genesys/iwd\"]\n\"8\" = [5433]".to_owned(), "s.toml:3:1: row 8 documents port 5432 and does not say that it is configurable"),
+            ("[roles]\n[ports.\"genesys/iwd\"]\n\"1\" = [26]".to_owned(), "s.toml:3:1: expected a row with one reading, found \"1\", which has 4"),
+            ("[roles]\n[ports.\"genesys/iwd\"]\n\"2\" = [26]\n\"4\" = [27]".to_owned(), "s.toml:3:1: expected the port of row 4, with which row 2 shares it, found \"26\""),
+            ("[roles]\n[ports.\"genesys/tenant\"]\n\"18\" = [26]".to_owned(), "s.toml:3:1: expected a row that can take a port, found \"18\", which refers elsewhere"),
+            ("[roles]\n[rows.\"genesys/tenant\".\"22\"]\nsorce = [\"10.0.0.1\"]".to_owned(), "s.toml:3:1: expected a known key, found \"sorce\"; did you mean \"source\""),
+            ("[roles]\n[rows.\"genesys/tenant\".\"22\"]".to_owned(), "s.toml:2:24: expected source or destination, found neither; leave the row out"),
+            ("[roles]\n[rows.\"genesys/tenant\".\"23\"]\nsource = [\"10.0.0.1\"]".to_owned(), "s.toml:2:24: expected a row of genesys/tenant, found \"23\""),
+            ("[roles]\n[aliases]\nloader = \"GIMM\"".to_owned(), "s.toml:3:10: expected a role of the tables, found \"GIMM\"; did you mean \"GIM\""),
+            ("[roles]\n[aliases]\nGIM = \"Kafka\"".to_owned(), "s.toml:3:1: expected a new name, found \"GIM\", a role of the tables"),
+            ("[roles]\n[aliases]\na = \"b\"\nb = \"GIM\"".to_owned(), "s.toml:3:5: expected a role, found \"b\", itself an alias; write what it stands for"),
+            (waiver("until = 2027-03-31"), "fine"),
+            (waiver("until = \"2027-03-31\""), "s.toml:7:9: expected a date such as 2027-03-31, found \"2027-03-31\"; write it without quotes"),
+            (waiver("until = 2027-03-31T00:00:00Z"), "s.toml:7:9: expected a date such as 2027-03-31, found \"2027-03-31T00:00:00Z\"; leave the time out"),
+            (waiver("until = 2027-02-30"), "s.toml:7:9: expected TOML, found \"2027-02-30\"; invalid date, expected day between 01 and 28"),
+            (waiver("until = 2027"), "s.toml:7:9: expected a date such as 2027-03-31, found \"2027\""),
+            (waiver(""), "s.toml:3:10: a waiver without `until` never expires"),
+            (waiver("initiator = \"10.0.0.300\""), "s.toml:7:13: expected a role, an address or a network, found \"10.0.0.300\"; `tables show` prints the roles"),
+            (waiver("until = 2027-03-31").replace("wrong-port", "wrongport"), "s.toml:3:10: expected a reason, found \"wrongport\"; did you mean \"wrong-port\""),
+            (waiver("until = 2027-03-31").replace("port = 1\n", "port = \"1-2\"\n"), "s.toml:4:8: expected one port such as 22, found \"1-2\""),
+            (waiver("until = 2027-03-31").replace("port = 1\n", "\n"), "s.toml:3:10: a waiver without initiator, responder and port accepts every such finding"),
+            (waiver("until = 2027-03-31").replace("owner = \"o\"\n", "\n"), "s.toml:2:1: expected the key \"owner\", found none; add it"),
+            (format!("{0}\n{1}", waiver("until = 2027-03-31"), waiver("").replace("[roles]\n", "\n")), "s.toml:10:10: expected each waiver once, found \"wrong-port\" for the same as that of line 2"),
+        ] {
+            check(&text, expect);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_the_reader_panic(text in "(\\PC|\\n|\\[|=|\"|\\{){0,200}") {
+            let _ = parse_site(&text, "s.toml");
+        }
+
+        #[test]
+        fn no_site_with_a_wound_makes_the_reader_panic(at in 0usize..700, cut in 0usize..40, put in "\\PC{0,4}") {
+            let wounded: String = WHOLE.chars().take(at).chain(put.chars()).chain(WHOLE.chars().skip(at + cut)).collect();
+            if let Err(mistake) = parse_site(&wounded, "s.toml") {
+                assert_eq!(mistake.to_string().lines().count(), 1, "{mistake}");
+            }
+        }
+    }
+}

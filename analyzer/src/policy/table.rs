@@ -171,12 +171,14 @@ impl TlsReading {
 }
 
 impl fmt::Display for PortSet {
-    /// `25, 443, 12300-12307`; empty for the empty set.
+    /// `25, 443, 12300-12307`; two neighbours are listed, `9092, 9093`; empty for the empty set.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, &(low, high)) in self.ranges.iter().enumerate() {
             let comma = if at == 0 { "" } else { ", " };
             if low == high {
                 write!(f, "{comma}{low}")?;
+            } else if high - low == 1 {
+                write!(f, "{comma}{low}, {high}")?;
             } else {
                 write!(f, "{comma}{low}-{high}")?;
             }

@@ -541,3 +541,230 @@ pub fn printed_ports(cell: &str) -> Vec<(u16, u16)> {
     ranges.sort_unstable();
     ranges
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Row 1 of a table with this line in its place.
+    fn row(lines: &str) -> String {
+        format!("document = \"D\"\n[[row]]\nid = \"1\"\nsource = \"A\"\ndestination = \"B\"\n{lines}")
+    }
+
+    fn check(text: &str, expect: &str) {
+        let found =
+            parse_table(text, "t.toml").map_or_else(|mistake| mistake.to_string(), |_| "fine".to_owned());
+        assert_eq!(found, expect, "of\n{text}");
+        assert_eq!(found.lines().count(), 1);
+    }
+
+    #[test]
+    fn ports_that_are_none_are_refused() {
+        for (ports, expect) in [
+            ("[\"16x2\"]", "t.toml:6:24: expected a port such as 22 or 12300-12307, found \"16x2\""),
+            ("[0]", "t.toml:6:24: expected a port such as 22 or 12300-12307, found \"0\""),
+            (
+                "[90000]",
+                "t.toml:6:24: expected a port such as 22 or 12300-12307, found \"90000\"; the last port is 65535",
+            ),
+            (
+                "[\"100-10\"]",
+                "t.toml:6:24: expected a port such as 22 or 12300-12307, found \"100-10\"; write 10-100",
+            ),
+            ("[-1]", "t.toml:6:24: expected a port such as 22 or 12300-12307, found \"-1\""),
+            ("[80.5]", "t.toml:6:24: expected a port such as 22 or 12300-12307, found \"80.5\""),
+            ("[80, \"80-90\"]", "t.toml:6:28: expected each port once, found \"80-90\" again; remove one"),
+            ("443", "t.toml:6:23: expected a list of ports such as [22, \"12300-12307\"], found \"443\""),
+        ] {
+            check(&row(&format!("readings = [{{ ports = {ports} }}]")), expect);
+        }
+    }
+
+    #[test]
+    fn mistakes_name_what_was_expected_and_the_nearest_known_name() {
+        for (text, expect) in [
+            ("".to_owned(), "t.toml:1:1: expected the key \"document\", found none; add it"),
+            (
+                "document = \"D\"".to_owned(),
+                "t.toml:1:1: expected one [[row]] for each printed line, found none",
+            ),
+            (
+                "document = \"D\"\nrow = []".to_owned(),
+                "t.toml:1:1: expected one [[row]] for each printed line, found none",
+            ),
+            (
+                "document = \"D".to_owned(),
+                "t.toml:1:14: expected TOML, found the end of the file; invalid basic string, expected `\"`",
+            ),
+            (
+                "document = D".to_owned(),
+                "t.toml:1:12: expected TOML, found \"D\"; string values must be quoted, expected literal string",
+            ),
+            (
+                "document \"D\"".to_owned(),
+                "t.toml:1:10: expected TOML, found \"\\\"D\\\"\"; key with no value, expected `=`",
+            ),
+            (
+                "document = \"D\"\n[[row]\n".to_owned(),
+                "t.toml:2:7: expected TOML, found the end of the file; unclosed array table, expected `]`",
+            ),
+            (
+                "document = 5".to_owned(),
+                "t.toml:1:12: expected text in quotes, found \"5\"; put it in quotes",
+            ),
+            (
+                "document = \"D\"\ndocument = \"E\"".to_owned(),
+                "t.toml:2:1: expected each key once, found \"document\" again; remove one",
+            ),
+            (
+                "document = \" \"".to_owned(),
+                "t.toml:1:12: expected text, found \" \"; leave the key out where there is none",
+            ),
+            (
+                "document = \"a\\u001bb\"".to_owned(),
+                "t.toml:1:12: expected one line without control characters, found \"a\\u{1b}b\"",
+            ),
+            (
+                "document = \"D\"\n[row]\nid = \"1\"".to_owned(),
+                "t.toml:2:1: expected a list in [ ], found \"[row]\"; write the name in [[ ]]",
+            ),
+            (
+                row("sorce = \"A\""),
+                "t.toml:6:1: expected a known key, found \"sorce\"; did you mean \"source\"",
+            ),
+            (
+                row("whatsoever = \"A\""),
+                "t.toml:6:1: expected a known key, found \"whatsoever\"; known are \"id\", \"source\", \"destination\", \"protocol\", \"port\", \"classification\", \"data\", \"from\", \"to\", \"readings\", \"needs\", \"optional\", \"port_is_configurable\", \"port_follows\", \"same_host\", \"refers_to\", \"credited_with\", \"note\"",
+            ),
+            (
+                row(""),
+                "t.toml:3:6: expected `readings` in row \"1\", found none; add readings = [{ ports = [..] }], or refers_to",
+            ),
+            (
+                row("readings = []"),
+                "t.toml:6:12: expected a reading, found an empty list; a row without a port has { ports = [] }",
+            ),
+            (row("readings = [{ }]"), "t.toml:6:13: expected the key \"ports\", found none; add it"),
+            (
+                row("readings = { ports = [80] }"),
+                "t.toml:6:12: expected a list in [ ], found \"{ ports = [80] }\"; put it in [ ]",
+            ),
+            (
+                row("readings = [{ ports = [80], protocols = [\"htpp\"] }]"),
+                "t.toml:6:42: expected a protocol, found \"htpp\"; did you mean \"http\"",
+            ),
+            (
+                row("readings = [{ ports = [80], protocols = [\"http\", \"http\"] }]"),
+                "t.toml:6:50: expected each protocol once, found \"http\" again; remove one",
+            ),
+            (
+                row("readings = [{ ports = [80], protocols = \"http\" }]"),
+                "t.toml:6:41: expected a list in [ ], found \"http\"; put it in [ ]",
+            ),
+            (
+                row("readings = [{ ports = [80], transport = \"tpc\" }]"),
+                "t.toml:6:41: expected a transport, found \"tpc\"; did you mean \"tcp\"",
+            ),
+            (
+                row("readings = [{ ports = [300], transport = \"icmp\" }]"),
+                "t.toml:6:24: expected an ICMP type from 0 to 255, found \"300\"",
+            ),
+            (
+                row("readings = [{ ports = [80], tls = \"require\" }]"),
+                "t.toml:6:35: expected a known value, found \"require\"; did you mean \"required\"",
+            ),
+            (
+                row("readings = [{ ports = [80] }]\nneeds = \"all\""),
+                "t.toml:7:9: expected two readings or more where all are needed, found 1; remove `needs`",
+            ),
+            (
+                row("readings = [{ ports = [80] }]\noptional = \"yes\""),
+                "t.toml:7:12: expected true or false, found \"yes\"",
+            ),
+            (
+                row("readings = [{ ports = [80] }]\ncredited_with = [\"2\"]"),
+                "t.toml:7:18: expected the id of a row of this table, found \"2\"",
+            ),
+            (
+                row("readings = [{ ports = [80] }]\ncredited_with = [\"1\"]"),
+                "t.toml:7:18: expected another row, found \"1\", the row itself",
+            ),
+            (
+                row("readings = [{ ports = [80] }]\nport_follows = \"1\""),
+                "t.toml:7:16: expected another row, found \"1\", the row itself",
+            ),
+            (
+                row("readings = [{ ports = [80] }]\nport = \"81\""),
+                "t.toml:7:8: expected the printed ports in the readings, found \"81\"; the readings have \"80\": mend one, or add a note that says why",
+            ),
+            (
+                row("readings = [{ ports = [80] }]\nfrom = []"),
+                "t.toml:7:8: expected a role, found an empty list; \"*\" is any address",
+            ),
+            (
+                row("readings = [{ ports = [80] }]\n[[row]]\nid = \"1\""),
+                "t.toml:8:6: expected each row's id once, found \"1\" again; give each printed line its own",
+            ),
+            (
+                format!("subjects = [\"C\"]\n{}", row("readings = [{ ports = [80] }]")),
+                "t.toml:1:13: expected a role of the rows, found \"C\"; known are \"A\", \"B\"",
+            ),
+            (
+                format!("printed = 2\n{}", row("readings = [{ ports = [80] }]")),
+                "t.toml:1:11: expected 2 rows and skips as printed, found 1; row 2 is missing",
+            ),
+            (
+                format!("name = \"My Table\"\n{}", row("readings = [{ ports = [80] }]")),
+                "t.toml:1:8: expected a name such as vendor/document in a-z, 0-9, - and /, found \"My Table\"",
+            ),
+            (
+                "document = \"D\"\n[[row]]\nid = \"1\"\nsource = \"A\"\nreadings = [{ ports = [80] }]"
+                    .to_owned(),
+                "t.toml:3:6: expected `to` in row \"1\" whose printed cell is blank, found none; name the role",
+            ),
+            (
+                format!("{}\n[aliases]\nA = \"C\"\nC = \"E\"", row("readings = [{ ports = [80] }]")),
+                "t.toml:8:5: expected a canonical name, found \"C\", itself an alias",
+            ),
+        ] {
+            check(&text, expect);
+        }
+    }
+
+    #[test]
+    fn a_whole_row_is_fine() {
+        check(
+            &row("port = \"80\"\nreadings = [{ ports = [80], protocols = [\"http\"], tls = \"plain\" }]"),
+            "fine",
+        );
+    }
+
+    #[test]
+    fn a_table_without_a_name_takes_that_of_its_path() {
+        for (path, expect) in [
+            ("rules/genesys/iwd.toml", "genesys/iwd"),
+            ("/srv/rules/acme/shop.toml", "acme/shop"),
+            ("./our-own.toml", "our-own"),
+            ("-", "-"),
+        ] {
+            let text = row("readings = [{ ports = [80] }]");
+            assert_eq!(parse_table(&text, path).unwrap().name, expect);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_the_reader_panic(text in "(\\PC|\\n|\\[|=|\"|\\{){0,200}") {
+            let _ = parse_table(&text, "t.toml");
+        }
+
+        #[test]
+        fn no_shipped_table_with_a_wound_makes_the_reader_panic(at in 0usize..4000, cut in 0usize..60, put in "\\PC{0,4}") {
+            let text = crate::policy::shipped::text("genesys/iwd").unwrap();
+            let wounded: String = text.chars().take(at).chain(put.chars()).chain(text.chars().skip(at + cut)).collect();
+            if let Err(mistake) = parse_table(&wounded, "t.toml") {
+                assert_eq!(mistake.to_string().lines().count(), 1, "{mistake}");
+            }
+        }
+    }
+}
