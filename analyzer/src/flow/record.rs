@@ -21,6 +21,18 @@ pub enum Outcome {
     Unknown,
 }
 
+impl Outcome {
+    /// The name in reports and JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Established => "established",
+            Self::Refused => "refused",
+            Self::Unanswered => "unanswered",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// One flow, whole or the part of it that one audit saw.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Record {

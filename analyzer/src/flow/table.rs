@@ -182,7 +182,8 @@ pub fn hash(packet: &Packet<'_>) -> u64 {
     hash_of(packet.transport, packet.source, packet.destination)
 }
 
-fn hash_of(transport: Transport, source: Endpoint, destination: Endpoint) -> u64 {
+/// The hash of the flow between these ends, either way round.
+pub fn hash_of(transport: Transport, source: Endpoint, destination: Endpoint) -> u64 {
     let (ports, _) = ports_of(transport, source.port, destination.port);
     hash_ends(transport, Pair([source.address, destination.address]), ports)
 }
@@ -354,6 +355,13 @@ impl<M: Default> Table<M> {
     pub fn note_mut(&mut self, id: FlowId) -> Option<&mut M> {
         let slot = self.slots.get_mut(id.slot as usize).filter(|slot| slot.generation == id.generation)?;
         slot.flow.as_mut().map(|(_, note)| note)
+    }
+
+    /// A flow's opening beside what the higher floor remembers of it.
+    pub fn opening_and_note(&mut self, id: FlowId) -> Option<(&Opening, &mut M)> {
+        let slot = self.slots.get_mut(id.slot as usize).filter(|slot| slot.generation == id.generation)?;
+        let (flow, note) = slot.flow.as_mut()?;
+        Some((&flow.assembly.as_deref()?.opening, note))
     }
 
     /// What a caller may want to know at every packet.

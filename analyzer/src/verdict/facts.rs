@@ -59,6 +59,17 @@ pub struct Facts<'a> {
     pub of_peer: Vec<RowId>,
 }
 
+impl std::fmt::Debug for Case<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Case")
+            .field("record", &self.record)
+            .field("identity", &self.identity)
+            .field("hidden", &self.hidden)
+            .field("judge_all", &self.judge_all)
+            .finish_non_exhaustive()
+    }
+}
+
 impl std::fmt::Debug for Facts<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Facts")
@@ -201,11 +212,11 @@ impl<'a> Facts<'a> {
         }
     }
 
-    fn fits_port(&self, row: RowId) -> bool {
+    pub fn fits_port(&self, row: RowId) -> bool {
         self.case.policy.entry(row).readings.iter().any(|reading| self.meets(reading))
     }
 
-    fn meets(&self, reading: &Reading) -> bool {
+    pub fn meets(&self, reading: &Reading) -> bool {
         // For ICMP the initiator's port is the message type, which is what such a reading names.
         let port = if reading.transport.is_icmp() { self.source.port } else { self.destination.port };
         reading.transport == self.case.record.transport

@@ -4,9 +4,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::flow::community;
 use crate::flow::initiator::Direction;
 use crate::flow::record::{Outcome, Record};
-use crate::net::{Address, Endpoint, TimeNs, Transport};
+use crate::net::{Address, Endpoint, Pair, TimeNs, Transport};
 use crate::packet::frame::Place;
 use crate::policy::index::{Policy, RoleId};
 use crate::protocol::probe::Identity;
@@ -266,6 +267,11 @@ pub fn message(policy: &Policy, key: &Key, ports: &[u16], finding: &Finding) -> 
         (None, None) => plainly(key.reason).to_owned(),
     };
     format!("{from}{what} to {to} on {on}: {because}")
+}
+
+/// The Community ID of the flow between these ends.
+pub fn community_id(transport: Transport, initiator: Endpoint, responder: Endpoint) -> String {
+    community::community_id(transport, Pair([initiator, responder]), 0)
 }
 
 /// Whether the flows got nowhere.

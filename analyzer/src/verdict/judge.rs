@@ -70,7 +70,7 @@ pub fn is_attempt(record: &Record) -> bool {
 
 /// Judges one flow.
 pub fn judge(case: Case<'_>) -> Judgement {
-    let (initiator, direction) = who_began(&case);
+    let (initiator, direction) = (case.record.initiator, case.record.direction);
     if direction != Direction::Unseen || case.record.carrier.is_some() {
         return one_way(case, initiator, direction);
     }
@@ -81,16 +81,6 @@ pub fn judge(case: Case<'_>) -> Judgement {
         return Judgement { credits: Vec::new(), ..one };
     }
     uncertain(one, other)
-}
-
-/// Who began, from the packets or else from what the sides say. Never from ports.
-fn who_began(case: &Case<'_>) -> (Side, Direction) {
-    let record = case.record;
-    match (record.direction, case.identity.client) {
-        (Direction::Handshake, _) => (record.initiator, Direction::Handshake),
-        (_, Some(client)) => (client, Direction::Protocol),
-        (direction, None) => (record.initiator, direction),
-    }
 }
 
 fn uncertain(one: Judgement, other: Judgement) -> Judgement {
