@@ -419,6 +419,10 @@ mod tests {
         check(bounds, &[(one.clone(), 0), (two, 0)], 1, &[(reason::FRAGMENT_CUT, 2)]);
         let counts = [(reason::FRAGMENT_CUT, 1), (reason::FRAGMENT_DUPLICATE, 1)];
         check(Bounds::default(), &[(one.clone(), 0), (one.clone(), 0)], 0, &counts);
+        let mut forged = one.clone();
+        forged[45] ^= 1;
+        let counts = [(reason::FRAGMENT_CUT, 1), (reason::FRAGMENT_OVERLAP, 1)];
+        check(Bounds::default(), &[(one.clone(), 0), (forged, 0)], 0, &counts);
         let mut later = one;
         later[21] = 1;
         check(Bounds::default(), &[(later, 0)], 0, &[(reason::FRAGMENT_INCOMPLETE, 1)]);

@@ -218,11 +218,14 @@ impl Reassembly {
         let before = held.whole.data.len();
         let fresh = held.fill(start, end, ip.payload.bytes);
         self.bytes += held.whole.data.len() - before;
-        if fresh == 0 {
+        if fresh == 0 && held.repeats(start, ip.payload.bytes) {
             return Ok(Outcome::Duplicate);
         }
         if fresh < end - start {
             *overlaps += 1;
+        }
+        if fresh == 0 {
+            return Ok(Outcome::Held);
         }
         if !fragment.more {
             held.end = Some(end);
@@ -296,6 +299,11 @@ impl Reassembly {
 }
 
 impl Held {
+    /// Whether these bytes are those that are kept from `start` on.
+    fn repeats(&self, start: usize, bytes: &[u8]) -> bool {
+        self.whole.data.get(start..).is_some_and(|kept| kept.starts_with(bytes))
+    }
+
     /// Writes what is not yet covered of `start..end`; how many bytes of the wire that was.
     fn fill(&mut self, start: usize, end: usize, bytes: &[u8]) -> usize {
         let mut fresh = 0;

@@ -151,6 +151,7 @@ fn llc(span: Span<'_>) -> Opened<'_> {
         (0xaa, 0xaa, 0x03) => {
             let ([o1, o2, o3, t1, t2], rest) = rest.take::<5>("snap")?;
             match [o1, o2, o3] {
+                [0, 0, 0x0c] if (*t1, *t2) == (0x20, 0) => Err(Reason::new(Kind::NotIp, "cdp")),
                 [0, 0, 0] | [0, 0, 0xf8] => Ok((Step::Type(u16_be(*t1, *t2)), rest)),
                 _ => Err(Reason::new(Kind::NotIp, "snap")),
             }
@@ -227,6 +228,7 @@ fn looks_like_ethernet(span: Span<'_>) -> bool {
     match u16_be(*t1, *t2) {
         0x0800 | 0x86dd => span.skip(14, "").is_ok_and(|inner| ip::either(inner).is_ok_and(|ip| !ip.lies)),
         0x0806 => span.bytes.get(14..18) == Some(&[0, 1, 8, 0]),
+        0..0x0600 => span.bytes.get(14..17) == Some(&[0xaa, 0xaa, 3]),
         tag => VLAN_TYPES.contains(&tag),
     }
 }
@@ -263,6 +265,8 @@ fn gre<'a>(span: Span<'a>, layers: &mut Layers) -> Opened<'a> {
                 // WCCP puts a redirect header of 4 bytes before the packet, or none.
                 0x883e if ip::v4(rest).is_ok_and(|ip| !ip.lies) => Ok((Step::Ip, rest)),
                 0x883e => Ok((Step::Ip, rest.skip(4, "gre")?)),
+                // Not `NotIp`: zeroes after a UDP port prove no tunnel.
+                0 => Err(Reason::new(Kind::Unsupported, "gre-keepalive")),
                 other if other >= 0x0600 => Ok((Step::Type(other), rest)),
                 other => Err(Reason::numbered(Kind::Unsupported, "gre-protocol", other)),
             }

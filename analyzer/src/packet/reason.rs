@@ -87,8 +87,8 @@ impl fmt::Display for Reason {
         f.write_str(self.name)?;
         match self.kind {
             Kind::Malformed => f.write_str("-malformed")?,
-            Kind::Truncated => f.write_str("-truncated")?,
-            Kind::NotIp | Kind::NotTransport | Kind::Unsupported | Kind::Note => {}
+            Kind::Truncated if self != &FRAGMENT_INCOMPLETE => f.write_str("-truncated")?,
+            _ => {}
         }
         match self.number {
             Some(number) if self.name == ETHER_TYPE => write!(f, "-{number:#06x}"),
@@ -215,6 +215,7 @@ mod tests {
         check(link_type(127), "link-type-127");
         check(Reason::malformed("ipv4"), "ipv4-malformed");
         check(Reason::truncated("tcp"), "tcp-truncated");
+        check(FRAGMENT_INCOMPLETE, "fragment-incomplete");
     }
 
     #[test]
