@@ -199,18 +199,18 @@ impl Assembly {
         let room = OPENING_BYTES.saturating_sub(offset as usize);
         let mut bytes = bytes.get(..room.min(bytes.len())).unwrap_or_default();
         let mut at = offset as usize;
-        if let Some(held) = said.bytes.get(at..) {
+        while let Some(held) = said.bytes.get(at..) {
             let common = held.len().min(bytes.len());
             self.conflicts = self.conflicts.saturating_add(differing(held, bytes));
             bytes = bytes.get(common..).unwrap_or_default();
             at += common;
-        }
-        if bytes.is_empty() {
-            return;
-        }
-        if at == said.bytes.len() && stream.pending.is_empty() {
-            said.bytes.extend_from_slice(bytes);
-            return;
+            if bytes.is_empty() {
+                return;
+            }
+            let until = stream.pending.first().map_or(OPENING_BYTES, |(from, _)| *from as usize);
+            let fresh = bytes.get(..bytes.len().min(until.saturating_sub(at))).unwrap_or_default();
+            said.bytes.extend_from_slice(fresh);
+            stream.join(said);
         }
         let mut index = 0;
         while !bytes.is_empty() {
@@ -248,29 +248,32 @@ impl Assembly {
     fn settle(&mut self, side: Side) -> bool {
         let stream = &mut self.streams[side];
         let said = &mut self.opening.sides[side];
-        let joined = stream
-            .pending
-            .iter()
-            .take_while(|(offset, bytes)| {
-                let next = *offset as usize == said.bytes.len();
-                if next {
-                    said.bytes.extend_from_slice(bytes);
-                }
-                next
-            })
-            .count();
-        stream.pending.drain(..joined);
-        if stream.pending.is_empty() && joined > 0 {
-            stream.pending = Vec::new();
-        }
+        let joined = stream.join(said);
         let end = stream.end(said);
-        let changed = end != said.end || joined > 0;
+        let changed = end != said.end || joined;
         said.end = end;
         changed
     }
 }
 
 impl Stream {
+    /// Moves what has become contiguous. True if something has.
+    fn join(&mut self, said: &mut Said) -> bool {
+        let mut joined = 0;
+        for (offset, bytes) in &self.pending {
+            if *offset as usize != said.bytes.len() {
+                break;
+            }
+            said.bytes.extend_from_slice(bytes);
+            joined += 1;
+        }
+        self.pending.drain(..joined);
+        if self.pending.is_empty() && joined > 0 {
+            self.pending = Vec::new();
+        }
+        joined > 0
+    }
+
     fn end(&self, said: &Said) -> End {
         let held = said.bytes.len() as u32;
         if said.bytes.len() >= OPENING_BYTES {
@@ -296,4 +299,79 @@ impl Stream {
 /// How many of the common leading bytes differ.
 fn differing(a: &[u8], b: &[u8]) -> u32 {
     a.iter().zip(b).filter(|(a, b)| a != b).count() as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const BASE: u32 = u32::MAX - 30;
+
+    fn text() -> Vec<u8> {
+        (0..OPENING_BYTES + 500).map(|at| (at * 7 % 251) as u8).collect()
+    }
+
+    /// What is held after these segments of [`text`] (from, to), from its first byte.
+    fn hear(segments: &[(usize, usize)]) -> (Vec<u8>, End, u32) {
+        let text = text();
+        let mut assembly = Assembly::new(Transport::Tcp);
+        assembly.begin(Side::A, BASE);
+        for &(from, to) in segments {
+            let bytes = &text[from..to];
+            let seq = BASE.wrapping_add(from as u32);
+            assembly.segment(Side::A, Segment { seq, bytes, wire_bytes: bytes.len() as u32 });
+        }
+        let said = &assembly.opening.sides[Side::A];
+        (said.bytes.clone(), said.end, assembly.conflicts)
+    }
+
+    fn check(segments: &[(usize, usize)], held: usize, end: End) {
+        assert_eq!(hear(segments), (text()[..held].to_vec(), end, 0));
+    }
+
+    #[test]
+    fn segments_come_in_any_order_and_overlap() {
+        check(&[(0, 10), (10, 20)], 20, End::Open);
+        check(&[(10, 20), (0, 10)], 20, End::Open);
+        check(&[(10, 20), (5, 25), (0, 7)], 25, End::Open);
+        check(&[(30, 40), (10, 20), (0, 40)], 40, End::Open);
+        check(&[(0, 10), (0, 10), (3, 12)], 12, End::Open);
+        check(&[(0, OPENING_BYTES + 300)], OPENING_BYTES, End::Full);
+        check(&[(OPENING_BYTES - 1, OPENING_BYTES + 300), (0, OPENING_BYTES)], OPENING_BYTES, End::Full);
+    }
+
+    #[test]
+    fn too_many_pieces_ahead_are_a_gap_until_it_is_filled() {
+        let mut pieces: Vec<_> = (1..=PENDING_SEGMENTS).map(|piece| (piece * 10, piece * 10 + 5)).collect();
+        check(&pieces, 0, End::Gap);
+        pieces.push((0, 10));
+        check(&pieces, 15, End::Open);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_held_is_always_a_prefix(
+            cuts in proptest::collection::btree_set(0..OPENING_BYTES, 2..PENDING_SEGMENTS),
+            overlap in 0..100usize,
+            order in any::<prop::sample::Index>(),
+        ) {
+            let cuts: Vec<_> = cuts.into_iter().collect();
+            let mut segments: Vec<_> = cuts
+                .windows(2)
+                .map(|pair| (pair[0].saturating_sub(overlap), pair[1] + overlap))
+                .collect();
+            segments.push((0, cuts[0] + 1));
+            let middle = order.index(segments.len());
+            segments.rotate_left(middle);
+            if middle % 2 == 0 {
+                segments.reverse();
+            }
+            let (held, _, conflicts) = hear(&segments);
+            let reach = (cuts[cuts.len() - 1] + overlap).clamp(1, OPENING_BYTES);
+            prop_assert_eq!(conflicts, 0);
+            prop_assert_eq!(held, &text()[..reach]);
+        }
+    }
 }
