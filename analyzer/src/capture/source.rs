@@ -607,4 +607,24 @@ mod tests {
         let expect = (1..=400).flat_map(|frame| [0, 1, 2].map(|capture| (capture, frame)));
         assert!(seen.iter().map(|(capture, frame, _)| (*capture, *frame)).eq(expect));
     }
+
+    #[test]
+    fn a_rotated_set_may_be_long_but_not_that_many_at_one_time() {
+        let set = |step: u32| {
+            let file = |number: u32| pcap(&[(number * step, b"a"), (number * step + 1, b"b")]);
+            let folder = TempDir::new().unwrap();
+            for number in 0..=OVERLAP as u32 {
+                std::fs::write(folder.path().join(format!("{number}")), file(number)).unwrap();
+            }
+            let mut observation = open(&[Input::Path(folder.path().into())], &Options::default()).unwrap();
+            let mut frames = 0;
+            while let Some(batch) = observation.next_batch()? {
+                frames += batch.len();
+            }
+            Ok::<usize, CaptureError>(frames)
+        };
+        assert_eq!(set(2).unwrap(), 2 * (OVERLAP + 1));
+        let error = set(0).unwrap_err().to_string();
+        assert!(error.contains("expected at most 256 captures that overlap in time"), "{error}");
+    }
 }
