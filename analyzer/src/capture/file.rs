@@ -240,6 +240,7 @@ fn open_walker(place: &str, head: &[u8]) -> Result<(Format, Walker), CaptureErro
 mod tests {
     use crate::capture::sample::{Seen, block, interface, option, packet, pcap, read, section};
     use proptest::prelude::*;
+    use std::io::Write;
 
     fn frames() -> impl Strategy<Value = Vec<(u32, Vec<u8>)>> {
         prop::collection::vec((any::<u32>(), prop::collection::vec(any::<u8>(), 0..80)), 0..12)
@@ -279,6 +280,53 @@ mod tests {
 
     fn seen(bytes: &[u8], most: usize) -> Option<Vec<Seen>> {
         read(bytes, most).ok().map(|(seen, _)| seen)
+    }
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn noise(frames: usize) -> Vec<u8> {
+        let mut state = 1u32;
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        };
+        let frames: Vec<(u32, Vec<u8>)> =
+            (0..frames).map(|_| (1, (0..1000).map(|_| next()).collect())).collect();
+        classic(&frames)
+    }
+
+    #[test]
+    fn a_packed_capture_cut_short_is_read_up_to_the_cut() {
+        let plain = noise(600);
+        let packed = gzip(&plain);
+        for cut in [packed.len() - 4, packed.len() / 2] {
+            let (kept, facts) = read(&packed[..cut], usize::MAX).unwrap();
+            assert!(kept.len() >= 250 && seen(&plain, usize::MAX).unwrap().starts_with(&kept));
+            assert_eq!((facts.truncated, facts.stopped), (true, None));
+        }
+        assert!(read(&packed[..12], usize::MAX).unwrap_err().to_string().contains("a whole gzip stream"));
+    }
+
+    #[test]
+    fn damage_in_a_packed_capture_stops_the_reading() {
+        let mut packed = gzip(&noise(600));
+        packed.truncate(packed.len() / 2);
+        packed.extend(gzip(b"").iter().cycle().take(100_000));
+        let (_, facts) = read(&packed, usize::MAX).unwrap();
+        let reason = facts.stopped.unwrap();
+        assert!(!facts.truncated && reason.contains("expected sound gzip data"), "{reason}");
+    }
+
+    #[test]
+    fn what_a_packed_file_holds_is_named_where_it_is_no_capture() {
+        let name = |bytes: &[u8]| read(&gzip(bytes), usize::MAX).unwrap_err().to_string();
+        assert_eq!(name(b"some words"), "sample: expected a pcap or pcapng, found `text`");
+        assert!(name(&gzip(b"twice")).ends_with("found `gzip inside compression`; unpack it first"));
+        assert!(name(b"").ends_with("found `an empty file`"));
     }
 
     proptest! {

@@ -78,7 +78,7 @@ pub(crate) struct Pcapng {
     interfaces: Vec<Interface>,
     /// Interfaces of earlier sections.
     base: usize,
-    /// A simple packet has no time; it gets that of the frame before it.
+    /// A simple packet has no time; it gets that of the frame before it, or 0.
     last_ns: TimeNs,
 }
 
@@ -292,7 +292,9 @@ impl Pcapng {
             return Err(Lie::new(format!("a captured length of at most {most}"), captured));
         }
         sink.facts.problem("frame-without-time");
+        let window = (sink.facts.first_ns, sink.facts.last_ns);
         sink.frame(self.last_ns, interface.vantage, at + 4, captured, wire);
+        (sink.facts.first_ns, sink.facts.last_ns) = window;
         Ok(())
     }
 }
@@ -344,6 +346,13 @@ mod tests {
         assert_eq!(seen[0], (1, 9_000, 0, 1, 8, b"ab".to_vec()));
         assert_eq!(seen[1], (2, 9_000, 0, 1, 3, b"cde".to_vec()));
         assert_eq!(facts.problems.get("frame-without-time"), Some(&1));
+    }
+
+    #[test]
+    fn frames_without_any_time_leave_the_window_unknown() {
+        let simple = block(false, 3, &[&four(false, 1)[..], b"x"].concat());
+        let (seen, facts) = check(&[section(false), interface(false, 1, &[]), simple]);
+        assert_eq!((seen[0].1, facts.first_ns, facts.last_ns), (0, None, None));
     }
 
     #[test]

@@ -66,11 +66,11 @@ type Due = (TimeNs, u16);
 struct Pending {
     first_ns: Option<TimeNs>,
     facts: CaptureFacts,
-    from: From,
+    origin: Origin,
 }
 
 #[derive(Debug)]
-enum From {
+enum Origin {
     /// A regular file, to be opened when due.
     Disk(PathBuf),
     /// What is open already: a stream, or the only file.
@@ -301,12 +301,12 @@ impl Observation {
             if let Some(filter) = &mut self.filter {
                 active.keep(filter, &self.vantages)?;
             }
-            return Ok(Pending { first_ns, facts, from: From::Open(Box::new(active)) });
+            return Ok(Pending { first_ns, facts, origin: Origin::Open(Box::new(active)) });
         }
         let facts = CaptureFacts::new(place, reader.facts.format, reader.facts.compression);
         self.pool.give(store);
         let path = member.path.clone().unwrap_or_default();
-        Ok(Pending { first_ns, facts, from: From::Disk(path) })
+        Ok(Pending { first_ns, facts, origin: Origin::Disk(path) })
     }
 
     /// Puts the captures in order of their first frames and numbers them.
@@ -318,7 +318,7 @@ impl Observation {
         }
         found.sort_by_key(|pending| (pending.first_ns.is_none(), pending.first_ns));
         for (capture, mut pending) in (0..=u16::MAX).zip(found) {
-            if let From::Open(active) = &mut pending.from {
+            if let Origin::Open(active) = &mut pending.origin {
                 active.number(capture);
             }
             self.pending.push_back((capture, pending));
@@ -346,9 +346,9 @@ impl Observation {
                 mend,
             ));
         }
-        let mut active = match pending.from {
-            From::Open(active) => *active,
-            From::Disk(path) => match self.open_again(&path, capture, &pending.facts.path) {
+        let mut active = match pending.origin {
+            Origin::Open(active) => *active,
+            Origin::Disk(path) => match self.open_again(&path, capture, &pending.facts.path) {
                 Ok(active) => active,
                 Err(error) => {
                     let mut facts = pending.facts;
@@ -606,5 +606,25 @@ mod tests {
         let seen = read(&mut observation);
         let expect = (1..=400).flat_map(|frame| [0, 1, 2].map(|capture| (capture, frame)));
         assert!(seen.iter().map(|(capture, frame, _)| (*capture, *frame)).eq(expect));
+    }
+
+    #[test]
+    fn a_rotated_set_may_be_long_but_not_that_many_at_one_time() {
+        let set = |step: u32| {
+            let file = |number: u32| pcap(&[(number * step, b"a"), (number * step + 1, b"b")]);
+            let folder = TempDir::new().unwrap();
+            for number in 0..=OVERLAP as u32 {
+                std::fs::write(folder.path().join(format!("{number}")), file(number)).unwrap();
+            }
+            let mut observation = open(&[Input::Path(folder.path().into())], &Options::default()).unwrap();
+            let mut frames = 0;
+            while let Some(batch) = observation.next_batch()? {
+                frames += batch.len();
+            }
+            Ok::<usize, CaptureError>(frames)
+        };
+        assert_eq!(set(2).unwrap(), 2 * (OVERLAP + 1));
+        let error = set(0).unwrap_err().to_string();
+        assert!(error.contains("expected at most 256 captures that overlap in time"), "{error}");
     }
 }
