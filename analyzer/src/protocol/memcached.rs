@@ -5,7 +5,7 @@
 //! Left out: short text commands without their answer (Redis takes them inline too).
 
 use crate::flow::opening::{Heard, View};
-use crate::net::{Side, Transport};
+use crate::net::Transport;
 use crate::protocol::cursor::Cursor;
 use crate::protocol::probe::{Answer, Claim, Probe};
 
@@ -83,8 +83,11 @@ fn bytes(heard: Heard<'_>, transport: Transport) -> Option<&[u8]> {
     };
     let mut cursor = Cursor::new(datagram);
     let (_id, number, count, reserved) = (cursor.be16()?, cursor.be16()?, cursor.be16()?, cursor.be16()?);
-    (number == 0 && (1..=1024).contains(&count) && reserved == 0 && !cursor.is_done())
-        .then_some(cursor.rest())
+    let rest = cursor.rest();
+    // Some clients leave the reserved bytes as they were; only the binary protocol can do without them.
+    let binary = matches!(rest.first(), Some(0x80 | 0x81));
+    let fits = number == 0 && (1..=1024).contains(&count) && (reserved == 0 || binary);
+    (fits && !rest.is_empty()).then_some(rest)
 }
 
 /// The longest key.
@@ -270,6 +273,7 @@ const fn request_fits(command: u8, key: usize, extras: usize, total: usize) -> b
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::Side;
 
     /// The client of a yes, else the answer.
     fn check(a: &[u8], b: &[u8], expect: Result<Side, Answer>) {

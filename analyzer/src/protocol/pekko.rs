@@ -40,17 +40,9 @@ impl Probe for Pekko {
                 Fit::More => best = Answer::More,
                 Fit::Yes(claim) if found.is_none() => {
                     let began = view.first == Some(side) && heard.is_first();
-                    let artery = claim.details.contains_key("stream");
-                    let client = if artery {
-                        Some(side)
-                    } else if began
-                        && (other.is_first() || other.bytes.is_empty())
-                        && claim.details.contains_key("system")
-                    {
-                        Some(side)
-                    } else {
-                        None
-                    };
+                    let heard_all = other.is_first() || other.bytes.is_empty();
+                    let associates = began && heard_all && claim.details.contains_key("system");
+                    let client = (associates || claim.details.contains_key("stream")).then_some(side);
                     found = Some(Claim { client, ..claim });
                 }
                 Fit::Yes(_) => {}
