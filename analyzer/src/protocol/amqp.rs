@@ -48,6 +48,7 @@ impl Probe for Amqp {
         match found {
             Some((side, Seen::Version(version, header))) => {
                 let client = match view.first {
+                    _ if !header => method_client(view),
                     Some(first) if header && view.sides[first].is_first() && first == side => Some(side),
                     _ if header && version != "1.0" => Some(side),
                     _ => None,
@@ -58,6 +59,23 @@ impl Probe for Amqp {
             _ => Answer::No,
         }
     }
+}
+
+/// The client, by the first 0-9-1 method of either side.
+fn method_client(view: &View<'_>) -> Option<Side> {
+    Side::BOTH.into_iter().find_map(|side| {
+        let bytes = view.sides[side].bytes;
+        let &[1, _, _, _, _, _, _, 0, class, 0, method] = bytes.first_chunk::<11>()? else { return None };
+        match (class, method) {
+            (10, 11 | 31 | 40) | (20 | 40 | 50 | 85 | 90, 10) | (50, 20) | (60, 10 | 20 | 40 | 70 | 90) => {
+                Some(side)
+            }
+            (10, 10 | 30 | 41) | (20 | 40 | 50 | 85 | 90, 11) | (50, 21) | (60, 11 | 21 | 60 | 71) => {
+                Some(side.other())
+            }
+            _ => None,
+        }
+    })
 }
 
 /// What one side shows.
@@ -193,7 +211,7 @@ mod tests {
 
     #[test]
     fn whole_frames_are_enough_midstream() {
-        check(b"\x01\0\x01\0\0\0\x05\0\x14\0\x0a\0\xce", b"", Ok(None));
+        check(b"\x01\0\x01\0\0\0\x05\0\x14\0\x0a\0\xce", b"", Ok(Some(Side::A)));
         check(b"\x08\0\0\0\0\0\0\xce", b"", Ok(None));
         check(b"\0\0\0\x0d\x02\0\0\0\0\x53\x18\xc0\x01", b"", Ok(None));
         check(b"\x01\0\x01\0\0\0\x05\0\x14\0\x0a\0", b"", Err(Answer::More));

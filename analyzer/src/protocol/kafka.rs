@@ -268,7 +268,11 @@ fn ask_server(client: Side, server: Heard<'_>) -> Answer {
     let left = (size - 4) as usize;
     let seen = cursor.rest().get(..left).unwrap_or(cursor.rest());
     let body = |flexible| Body { seen: Cursor::new(seen), left, flexible, letters: 0 };
-    if is_versions(body(false)) || is_versions(body(true)) || is_mechanisms(body(false)) {
+    if is_versions(body(false))
+        || is_versions(body(true))
+        || is_mechanisms(body(false))
+        || is_idle(seen, left)
+    {
         return Answer::Yes(Claim::by(client));
     }
     let mut part = false;
@@ -309,6 +313,12 @@ fn is_mechanisms(mut body: Body<'_>) -> bool {
     let Ok(Some(count @ 1..)) = body.length(4) else { return false };
     (0..count).all(|_| matches!(body.string(), Ok(Some(name)) if MECHANISMS.contains(&name)))
         && body.left == 0
+}
+
+/// A flexible answer to Fetch that brings nothing: tags, throttle time, no error, a session, no topics, tags.
+fn is_idle(seen: &[u8], left: usize) -> bool {
+    left == 13
+        && matches!(seen, [0, 0, 0, 0, 0, 0, 0, s1, s2, s3, s4, 1, 0, ..] if [*s1, *s2, *s3, *s4] != [0; 4])
 }
 
 #[cfg(test)]
@@ -402,6 +412,7 @@ mod tests {
         check(b"", &framed(mechanisms), Expect::Yes(Side::A));
         let produced = b"\0\0\0\x04\0\0\0\x01\0\x05calls\0\0\0\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\x09";
         check(b"", &framed(produced), Expect::Yes(Side::A));
+        check(b"", &framed(b"\0\0\0\x04\0\0\0\0\0\0\0\x05\x06\x07\x08\x01\0"), Expect::Yes(Side::A));
         check(b"", &framed(b"\0\0\0\x04\0\0\0\0"), Expect::No);
     }
 

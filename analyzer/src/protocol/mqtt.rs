@@ -56,10 +56,13 @@ impl Probe for Mqtt {
             }
             total.packets += seen.packets;
             total.strong += seen.strong;
+            total.begun += seen.begun;
             total.client += seen.client;
             total.server += seen.server;
         }
-        if total.strong > 0 && total.packets >= PACKETS_MIN || (total.client > 0 && total.server > 0) {
+        if total.strong > 0 && total.packets >= PACKETS_MIN
+            || (total.server > 0 && total.client + total.begun > 0)
+        {
             Answer::Yes(Claim { client, ..Claim::default() })
         } else {
             Answer::More
@@ -69,6 +72,9 @@ impl Probe for Mqtt {
 
 /// Whole packets that prove the protocol where no CONNECT was seen.
 const PACKETS_MIN: usize = 3;
+
+/// Bytes of an unfinished PUBLISH that must be there, its topic among them.
+const BEGUN_MIN: usize = 64;
 
 /// Packets of each side that are read.
 const PACKETS_READ: usize = 8;
@@ -162,6 +168,8 @@ struct Seen {
     packets: usize,
     /// Packets with a topic.
     strong: usize,
+    /// A PUBLISH that goes on behind what was seen, with its topic.
+    begun: usize,
     client: usize,
     server: usize,
 }
@@ -183,7 +191,7 @@ fn packets(heard: Heard<'_>) -> Option<Seen> {
             0x30..=0x35 | 0x38..=0x3d => topic(body, length),
             0x82 => length >= 6,
             0xa2 => length >= 5,
-            0x20 => matches!(length, 2..=512) && matches!(body.first(), None | Some(0 | 1)),
+            0x20 => connack(body, length),
             0x40 | 0x50 | 0x62 | 0x70 => matches!(length, 2..=512),
             0x90 | 0xb0 => matches!(length, 2..=512),
             0xc0 | 0xd0 => length == 0,
@@ -194,6 +202,7 @@ fn packets(heard: Heard<'_>) -> Option<Seen> {
             return None;
         }
         if cursor.take(length).is_none() {
+            seen.begun += usize::from(matches!(head, 0x30..=0x3d) && body.len() > BEGUN_MIN);
             break;
         }
         seen.packets += 1;
@@ -206,6 +215,16 @@ fn packets(heard: Heard<'_>) -> Option<Seen> {
             usize::from(matches!(head, 0x30..=0x3d) || (head == 0x82 && topic(body.get(2..)?, length - 2)));
     }
     Some(seen)
+}
+
+/// Whether this is the rest of a CONNACK: flags, a code, and since version 5 properties that fill it.
+fn connack(body: &[u8], length: usize) -> bool {
+    match (length, body) {
+        (2, [0 | 1, 0..=5] | [0 | 1] | []) => true,
+        (3..=130, [0 | 1, 0 | 0x80..=0x9f, properties, ..]) => usize::from(*properties) == length - 3,
+        (3..=512, [0 | 1, _] | [0 | 1] | []) => true,
+        _ => false,
+    }
 }
 
 /// Whether this begins with the name of a topic.

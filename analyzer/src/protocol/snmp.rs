@@ -93,6 +93,9 @@ struct Message {
 /// The longest community that is believed.
 const COMMUNITY_MAX: usize = 255;
 
+/// The largest error status that is believed: RFC 3416 ends at 18, and agents go beyond it.
+const ERROR_MAX: i64 = 127;
+
 /// The longest engine id, with room for engines that keep to no rule (RFC 3411 says 32).
 const ENGINE_MAX: usize = 64;
 
@@ -195,7 +198,7 @@ fn pdu(tag: u8, mut values: Values<'_>) -> Result<(&'static str, Role), Stop> {
         }
     } else {
         let (_, status, index) = (values.integer()?, values.integer()?, values.integer()?);
-        if tag != 0xa5 && (!(0..=18).contains(&status) || index < 0) {
+        if tag != 0xa5 && (!(0..=ERROR_MAX).contains(&status) || index < 0) {
             return Err(Stop::Bad);
         }
     }
