@@ -158,8 +158,7 @@ fn compressed(found: &mut Message, mut cursor: Cursor<'_>, length: usize) -> Opt
     let compressor = cursor.u8()?;
     Some(
         matches!(inside, 2013 | 2004 | 1)
-            && size <= MESSAGE_MAX
-            && size >= 16
+            && (16..=MESSAGE_MAX).contains(&size)
             && compressor <= 3
             && length > 9,
     )

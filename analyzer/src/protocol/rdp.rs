@@ -5,7 +5,7 @@
 //! Left out: a bare X.224 request, which S7 and H.323 say too; RDP over UDP; what comes later.
 
 use crate::flow::opening::{Heard, View};
-use crate::net::{Pair, Side, Transport};
+use crate::net::{Pair, Transport};
 use crate::protocol::cursor::Cursor;
 use crate::protocol::probe::{Answer, Claim, Inner, InnerKind, Probe, TlsHow, text};
 
@@ -154,6 +154,7 @@ fn confirm(body: &[u8]) -> Option<Option<&'static str>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::Side;
     use crate::protocol::probe::Detail;
 
     /// `None` is no, `Some(None)` more, `Some(Some(..))` yes with these details among others.
