@@ -127,11 +127,13 @@ fn request<'a>(heard: &Heard<'a>) -> Line<Request<'a>> {
     }
 }
 
-/// A first line that names HTTP and is no request line: servers answer it with an error.
+/// Text that names HTTP or a host and is no request: servers answer it with an error.
 fn is_botched(bytes: &[u8]) -> bool {
-    Cursor::new(bytes).line().is_some_and(|line| {
-        is_printable(line) && (line.ends_with(b"HTTP/1.1") || line.ends_with(b"HTTP/1.0"))
-    })
+    let mut cursor = Cursor::new(bytes);
+    let (Some(first), second) = (cursor.line(), cursor.line()) else { return false };
+    is_printable(first)
+        && (first.windows(7).any(|part| part == b"HTTP/1.")
+            || second.is_some_and(|line| line.starts_with(b"Host:")))
 }
 
 const fn is_method_byte(byte: u8) -> bool {

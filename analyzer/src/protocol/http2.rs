@@ -132,15 +132,37 @@ fn frame<'a>(cursor: &mut Cursor<'a>) -> Option<Frame<'a>> {
 fn is_body(kind: u8, body: &[u8]) -> bool {
     match kind {
         // Parameters that exist (RFC 9113, RFC 8441, RFC 9218), and reserved ones on purpose (0x?a?a).
-        SETTINGS => body.chunks_exact(6).all(|entry| {
-            matches!(*entry, [0, 1..=9, ..]) || matches!(*entry, [a, b, ..] if a & 0x0f == 0x0a && b & 0x0f == 0x0a)
-                // gRPC's own true-binary-metadata.
-                || matches!(*entry, [0xfe, 3, ..])
-        }),
+        SETTINGS => body.chunks_exact(6).all(is_setting),
+        HEADERS => is_header_block(body),
+        // Error codes end at 13.
+        3 => matches!(*body, [0, 0, 0, 0..=13]),
+        7 => matches!(*body, [0..=0x7f, _, _, _, 0, 0, 0, 0..=13, ..]),
         // An increment of zero is an error.
         8 => matches!(*body, [0..=0x7f, _, _, _]) && body != [0, 0, 0, 0],
         _ => true,
     }
+}
+
+/// A parameter that exists (RFC 9113, RFC 8441, RFC 9218) with a value in its bounds, or a reserved one.
+fn is_setting(entry: &[u8]) -> bool {
+    let [a, b, c, d, e, f] = *entry else { return false };
+    let value = u32::from_be_bytes([c, d, e, f]);
+    match u16::from_be_bytes([a, b]) {
+        1 | 3 | 6 => true,
+        2 | 8 | 9 => value <= 1,
+        4 => value <= 0x7fff_ffff,
+        5 => (16_384..=0xff_ffff).contains(&value),
+        // gRPC's own.
+        0xfe03 => value <= 1,
+        // Reserved on purpose (0x?a?a).
+        _ => a & 0x0f == 0x0a && b & 0x0f == 0x0a,
+    }
+}
+
+/// Whether a block may start so; padding and priority may stand before it. Its first field is indexed, added to the
+/// table or a change of the table's size: one that is not added starts with a low byte and proves nothing.
+fn is_header_block(body: &[u8]) -> bool {
+    body.len() >= 2 && body.iter().take(6).any(|&byte| byte >= 0x20)
 }
 
 /// The server's preface: SETTINGS, then a frame or the head of one.
@@ -168,9 +190,11 @@ fn settings_first(heard: &Heard<'_>) -> Read {
     if cursor.left() < 9 {
         return Read::Short;
     }
+    // Empty parameters are nine bytes that others may say: then the next frame must be the acknowledgement.
     match frame(&mut cursor) {
-        Some(_) => Read::Sure,
-        None => Read::Not,
+        Some(next) if next.kind == SETTINGS && next.body.is_empty() => Read::Sure,
+        Some(next) if !first.body.is_empty() && matches!(next.kind, HEADERS | 6 | 7 | 8) => Read::Sure,
+        _ => Read::Not,
     }
 }
 
@@ -182,8 +206,8 @@ fn weigh(bytes: &[u8]) -> Option<u32> {
         let frame = frame(&mut cursor)?;
         if frame.whole {
             weight += match frame.kind {
-                DATA => 1,
-                HEADERS => 2,
+                DATA if frame.body.is_empty() => 0,
+                DATA | 2 | 5 | 9 => 1,
                 SETTINGS if frame.body.is_empty() => 2,
                 _ => 3,
             };

@@ -192,7 +192,8 @@ fn document(found: &mut Message, mut cursor: Cursor<'_>, room: usize) -> Option<
     }
     let kind = cursor.u8()?;
     if kind == 0 {
-        return Some(length == 5);
+        // Only a query may ask for everything; elsewhere an empty document proves too little.
+        return Some(length == 5 && found.operation == "query");
     }
     if !matches!(kind, 1..=0x13 | 0x7f | 0xff) {
         return Some(false);
