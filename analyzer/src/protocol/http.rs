@@ -131,7 +131,8 @@ fn request<'a>(heard: &Heard<'a>) -> Line<Request<'a>> {
 fn is_botched(bytes: &[u8]) -> bool {
     let mut cursor = Cursor::new(bytes);
     let (Some(first), second) = (cursor.line(), cursor.line()) else { return false };
-    is_printable(first)
+    !first.starts_with(b"HTTP/")
+        && is_printable(first)
         && (first.windows(7).any(|part| part == b"HTTP/1.")
             || second.is_some_and(|line| line.starts_with(b"Host:")))
 }
