@@ -1,7 +1,7 @@
 //! HTTP/1.0 and 1.1, over TCP.
 //!
 //! Source: RFC 9112 sections 3 (request line), 4 (status line); RFC 9110 section 9.3.6 (CONNECT), 7.8 (Upgrade).
-//! Recognised: a request line or a status line. Left out: HTTP/0.9, and bodies whose head was not seen.
+//! Recognised: a request line or a status line. Left out: bodies whose head was not seen.
 
 use crate::flow::opening::{End, Heard, View};
 use crate::net::{Pair, Side, Transport};
@@ -26,7 +26,8 @@ impl Probe for Http {
 
     fn proof(&self) -> &'static str {
         "A request line that ends in HTTP/1.0 or HTTP/1.1, or a status line that begins so. A request line cut \
-         short counts with a common method and a path. HTTP/0.9 and bodies alone prove nothing."
+         short counts with a common method and a path, one of HTTP/0.9 where markup answers it. Bodies alone prove \
+         nothing."
     }
 
     fn transports(&self) -> &'static [Transport] {
@@ -41,12 +42,16 @@ impl Probe for Http {
                 Line::Sure(line) if !(begins && status(&server).is_not()) => {
                     return Answer::Yes(asked(side, &line, &client, &server));
                 }
+                Line::Simple(line) if server.bytes.starts_with(b"<") && !begins => {
+                    return Answer::Yes(asked(side, &line, &client, &server).with("version", "0.9"));
+                }
+                Line::Simple(_) => pending |= server.bytes.is_empty(),
                 Line::Short => pending |= server.bytes.is_empty() || !status(&server).is_not(),
                 _ => {}
             }
         }
         for (side, client, server) in view.ways() {
-            let silent = client.bytes.is_empty() || !client.is_first();
+            let silent = client.bytes.is_empty() || !client.is_first() || is_botched(client.bytes);
             match status(&server) {
                 Line::Sure(line) if silent => return Answer::Yes(told(Claim::by(side), &line, &server)),
                 Line::Short => pending |= silent,
@@ -60,6 +65,8 @@ impl Probe for Http {
 /// What a first line may be.
 enum Line<T> {
     Sure(T),
+    /// A request of HTTP/0.9: Redis and others say the like, so its answer must agree.
+    Simple(T),
     Short,
     Not,
 }
@@ -89,6 +96,9 @@ fn request<'a>(heard: &Heard<'a>) -> Line<Request<'a>> {
         return Line::Not;
     }
     if let Some(line) = Cursor::new(rest).line() {
+        if method == b"GET" && matches!(*line, [b'/', ..]) && !line.contains(&b' ') && is_printable(line) {
+            return Line::Simple(Request { method, target: line, whole: true });
+        }
         let Some(at) = line.iter().rposition(|&byte| byte == b' ') else { return Line::Not };
         let (Some(target), Some(version)) = (line.get(..at), line.get(at + 1..)) else { return Line::Not };
         let target = target.trim_ascii();
@@ -115,6 +125,16 @@ fn request<'a>(heard: &Heard<'a>) -> Line<Request<'a>> {
         }
         _ => Line::Not,
     }
+}
+
+/// Text that names HTTP or a host and is no request: servers answer it with an error.
+fn is_botched(bytes: &[u8]) -> bool {
+    let mut cursor = Cursor::new(bytes);
+    let (Some(first), second) = (cursor.line(), cursor.line()) else { return false };
+    !first.starts_with(b"HTTP/")
+        && is_printable(first)
+        && (first.windows(7).any(|part| part == b"HTTP/1.")
+            || second.is_some_and(|line| line.starts_with(b"Host:")))
 }
 
 const fn is_method_byte(byte: u8) -> bool {
@@ -305,6 +325,13 @@ mod tests {
         check(View::of(b"GET /long", b""), Some(None));
         check(View::of(b"GET /long", b"").ended(End::Cut), Some(Some(&[("path", "/long")])));
         check(View::of(b"GET", b""), Some(None));
+    }
+
+    #[test]
+    fn the_oldest_request_counts_where_markup_answers() {
+        check(View::of(b"GET /a\r\n", b"<html>"), Some(Some(&[("version", "0.9")])));
+        check(View::of(b"GET /a\r\n", b""), Some(None));
+        check(View::of(b"GET /a\r\n", b"$-1\r\n"), None);
     }
 
     #[test]

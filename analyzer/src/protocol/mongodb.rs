@@ -158,8 +158,7 @@ fn compressed(found: &mut Message, mut cursor: Cursor<'_>, length: usize) -> Opt
     let compressor = cursor.u8()?;
     Some(
         matches!(inside, 2013 | 2004 | 1)
-            && size <= MESSAGE_MAX
-            && size >= 16
+            && (16..=MESSAGE_MAX).contains(&size)
             && compressor <= 3
             && length > 9,
     )
@@ -193,7 +192,8 @@ fn document(found: &mut Message, mut cursor: Cursor<'_>, room: usize) -> Option<
     }
     let kind = cursor.u8()?;
     if kind == 0 {
-        return Some(length == 5);
+        // Only a query may ask for everything; elsewhere an empty document proves too little.
+        return Some(length == 5 && found.operation == "query");
     }
     if !matches!(kind, 1..=0x13 | 0x7f | 0xff) {
         return Some(false);

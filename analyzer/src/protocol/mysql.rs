@@ -245,22 +245,47 @@ const STATEMENTS: [&[u8]; 14] = [
     b"CALL ",
 ];
 
-/// COM_QUERY or COM_STMT_PREPARE with a statement that fills the packet.
+/// Commands in packets that follow one another, one of them a statement.
 fn is_query(bytes: &[u8]) -> bool {
-    let Some((length, [3 | 22, statement @ ..])) = packet(bytes, 0) else { return false };
+    let mut cursor = Cursor::new(bytes);
+    while let Some([a, b, c, 0]) = cursor.array::<4>() {
+        let length = u32::from_le_bytes([a, b, c, 0]) as usize;
+        let whole = cursor.left() >= length;
+        let Some(body) = cursor.take(length.min(cursor.left())) else { return false };
+        match *body {
+            [3 | 22, ref statement @ ..] => return is_statement(statement) && (whole || is_text(statement)),
+            // Compressed packets that are not: three zeros, then the packet.
+            [0, 0, 0, ..] => return compressed(bytes),
+            [1..=31, ..] if whole => {}
+            _ => return false,
+        }
+    }
+    false
+}
+
+/// A packet of the compressed protocol that holds an uncompressed statement.
+fn compressed(bytes: &[u8]) -> bool {
+    let mut cursor = Cursor::new(bytes);
+    let Some([a, b, c, 0, 0, 0, 0, d, e, f, 0, 3]) = cursor.array::<12>() else { return false };
+    let (outer, inner) = (u32::from_le_bytes([a, b, c, 0]), u32::from_le_bytes([d, e, f, 0]));
+    outer == inner + 4 && is_statement(cursor.rest())
+}
+
+fn is_text(statement: &[u8]) -> bool {
+    /// Fewer characters of a statement cut short would prove little.
+    const TEXT_MIN: usize = 16;
+    statement.len() >= TEXT_MIN && statement.iter().all(|&byte| byte >= b' ' || byte.is_ascii_whitespace())
+}
+
+fn is_statement(statement: &[u8]) -> bool {
     let statement = match statement {
         // Query attributes: none, in one set (MySQL 8.0.23 and later).
         [0, 1, rest @ ..] => rest,
         rest => rest,
     };
-    // The next packet may follow at once; a whole one alone must end where its length says.
-    bytes.len() == length + 4
-        && STATEMENTS.iter().any(|word| {
-            statement
-                .trim_ascii_start()
-                .get(..word.len())
-                .is_some_and(|start| start.eq_ignore_ascii_case(word))
-        })
+    STATEMENTS.iter().any(|word| {
+        statement.trim_ascii_start().get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word))
+    })
 }
 
 #[cfg(test)]
@@ -332,6 +357,8 @@ mod tests {
         let query = b"\x09\0\0\0\x03SELECT 1";
         check(View::of(query, b"").started(Start::Midstream), Some(Some(&[])));
         check(View::of(query, b""), None);
+        let behind_ping = b"\x01\0\0\0\x0e\x09\0\0\0\x03SELECT 1";
+        check(View::of(behind_ping, b"").started(Start::Midstream), Some(Some(&[])));
     }
 
     #[test]

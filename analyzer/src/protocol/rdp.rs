@@ -154,6 +154,7 @@ fn confirm(body: &[u8]) -> Option<Option<&'static str>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::Side;
     use crate::protocol::probe::Detail;
 
     /// `None` is no, `Some(None)` more, `Some(Some(..))` yes with these details among others.

@@ -273,7 +273,11 @@ fn reply(cursor: &mut Cursor<'_>, depth: usize) -> Read<u32> {
                     for _ in 0..count {
                         match reply(cursor, depth + 1) {
                             Read::Sure(more) => weight += more,
-                            Read::Short if weight > ENOUGH => return Read::Sure(weight),
+                            // What is there suffices, and nothing behind it can be read.
+                            Read::Short if weight > ENOUGH => {
+                                cursor.take(cursor.left());
+                                return Read::Sure(weight);
+                            }
                             other => return other,
                         }
                     }
@@ -440,6 +444,7 @@ mod tests {
         check(View::of(b"", b"$3\r\nabc\r\n"), Some(Some(&[])));
         check(View::of(b"", b"-NOAUTH Authentication required.\r\n"), Some(Some(&[])));
         check(View::of(b"", b"+OK\r\n"), Some(None));
+        check(View::of(b"", b"*3\r\n*3\r\n$1\r\na\r\n*2\r\n+write\r\n+den"), Some(Some(&[])));
         check(View::of(b"", b"+OK POP3 ready\r\n"), None);
         check(View::of(b"", b"$3\r\nabcd\r\n"), None);
     }

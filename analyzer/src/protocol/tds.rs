@@ -206,7 +206,7 @@ fn prelogin(body: &[u8], length: usize) -> Read<Options> {
         }
         read += 1;
     }
-    if read > 0 && nearest >= read * 5 + 1 { Read::Sure(options) } else { Read::Not }
+    if read > 0 && nearest > read * 5 { Read::Sure(options) } else { Read::Not }
 }
 
 /// The server's prelogin (`Some`), or another reply (`None`).
