@@ -39,6 +39,7 @@ mod stomp;
 mod syslog;
 mod tds;
 mod tls;
+mod tlv;
 mod wire_name;
 mod zookeeper;
 

@@ -5,7 +5,7 @@
 //! Left out: keep-alives of line ends only; a message met in its middle.
 
 use crate::flow::opening::{Heard, View};
-use crate::net::{Side, Transport};
+use crate::net::Transport;
 use crate::protocol::cursor::Cursor;
 use crate::protocol::dialogue::{is_text, lines};
 use crate::protocol::probe::{Answer, Claim, Probe, text};
@@ -149,6 +149,7 @@ fn describe(mut claim: Claim, asks: &Heard<'_>, answers: &Heard<'_>) -> Claim {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::Side;
 
     #[track_caller]
     fn check(a: &[u8], b: &[u8], expect: &str) {
