@@ -190,7 +190,8 @@ mod tests {
 
     #[test]
     fn a_side_met_within_a_message_contradicts_nothing() {
-        let view = View::of(&framed(AS_REQ), b"\x5f\x98\x6b\x8b").started(Start::Midstream);
+        let asks = framed(AS_REQ);
+        let view = View::of(&asks, b"\x5f\x98\x6b\x8b").started(Start::Midstream);
         check(&view, "a");
         check(&View::of(&framed(AS_REQ), b"\x5f\x98\x6b\x8b"), "no");
     }

@@ -7,6 +7,7 @@ mod agentx;
 mod amqp;
 mod cassandra;
 mod dhcp;
+mod dhcpv6;
 mod dialogue;
 pub mod dns;
 mod elasticsearch;
@@ -21,6 +22,8 @@ mod memcached;
 mod mongodb;
 mod mqtt;
 mod mysql;
+mod nats;
+mod netbios_ns;
 mod ntp;
 mod onc_rpc;
 mod openwire;
@@ -29,13 +32,16 @@ mod pop3;
 mod postgresql;
 mod rdp;
 mod redis;
+mod rtsp;
 mod sides;
 mod sip;
 mod smb;
 mod smtp;
 mod snmp;
+mod ssdp;
 mod ssh;
 mod stomp;
+mod stun;
 mod syslog;
 mod tds;
 mod tls;
@@ -51,6 +57,7 @@ pub const ALL: &[&dyn Probe] = &[
     &amqp::Amqp,
     &cassandra::Cassandra,
     &dhcp::Dhcp,
+    &dhcpv6::Dhcpv6,
     &dns::Dns,
     &elasticsearch::Elasticsearch,
     &ftp::Ftp,
@@ -64,6 +71,8 @@ pub const ALL: &[&dyn Probe] = &[
     &mongodb::Mongodb,
     &mqtt::Mqtt,
     &mysql::Mysql,
+    &nats::Nats,
+    &netbios_ns::NetbiosNs,
     &ntp::Ntp,
     &onc_rpc::OncRpc,
     &openwire::Openwire,
@@ -72,12 +81,15 @@ pub const ALL: &[&dyn Probe] = &[
     &postgresql::Postgresql,
     &rdp::Rdp,
     &redis::Redis,
+    &rtsp::Rtsp,
     &sip::Sip,
     &smb::Smb,
     &smtp::Smtp,
     &snmp::Snmp,
+    &ssdp::Ssdp,
     &ssh::Ssh,
     &stomp::Stomp,
+    &stun::Stun,
     &syslog::Syslog,
     &tds::Tds,
     &tls::Tls,
