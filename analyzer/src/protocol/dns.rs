@@ -210,7 +210,7 @@ impl Header {
         // A query holds answers only for mDNS (known answers), NOTIFY and UPDATE.
         let counts = match (self.is_response(), self.questions) {
             (false, 1) => answers < 64 && authorities < 64 && additions < 16,
-            (false, 2..=32) => self.id == 0 && self.flags & !0x0200 == 0 && answers < 64 && authorities < 64,
+            (false, 2..=32) => self.flags & !0x0200 == 0 && answers < 64 && authorities < 64,
             (true, 0) => answers > 0,
             (true, 1) => true,
             (true, 2..=16) => answers > 0 || authorities > 0,

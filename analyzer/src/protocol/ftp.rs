@@ -62,10 +62,9 @@ fn client(heard: &Heard<'_>) -> Look {
         let look = if is_among(verb, OWN) {
             own += 1;
             Look::Fits
-        } else if verb.eq_ignore_ascii_case(b"USER") && !argument.is_empty() && !argument.contains(&b' ') {
-            login = true;
-            Look::Fits
-        } else if is_auth(line) {
+        } else if is_auth(line)
+            || (verb.eq_ignore_ascii_case(b"USER") && !argument.is_empty() && !argument.contains(&b' '))
+        {
             login = true;
             Look::Fits
         } else if is_among(verb, SHARED) {

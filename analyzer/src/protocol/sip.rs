@@ -149,6 +149,7 @@ fn describe(mut claim: Claim, asks: &Heard<'_>, answers: &Heard<'_>) -> Claim {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::Side;
 
     #[track_caller]
     fn check(a: &[u8], b: &[u8], expect: &str) {

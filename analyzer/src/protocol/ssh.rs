@@ -42,6 +42,8 @@ impl Probe for Ssh {
         };
         match (&a, &b) {
             (Ident::Not, _) | (_, Ident::Not) => Answer::No,
+            // One side identified itself; the other's lines may be a server's, or a stranger's who knocked here.
+            (Ident::Preface, Ident::Found(_)) | (Ident::Found(_), Ident::Preface) => Answer::More,
             (Ident::Found(_), _) | (_, Ident::Found(_)) => Answer::Yes(claim(view, [&a, &b])),
             (Ident::Preface, Ident::Preface) => Answer::No,
             _ => Answer::More,
@@ -69,6 +71,8 @@ fn identification<'a>(heard: &Heard<'a>) -> Ident<'a> {
         Look::Proves | Look::Fits => ident(bytes),
         Look::More => Ident::More,
         Look::Not if !heard.is_first() => kexinit(bytes),
+        // A hand at a terminal that only pressed return.
+        Look::Not if bytes.iter().all(u8::is_ascii_whitespace) => Ident::More,
         Look::Not if bytes.first().is_some_and(|byte| (0x20..0x7f).contains(byte)) => {
             let (line, whole) = match lines(bytes).next() {
                 Some((line, _)) => (line, true),
@@ -118,7 +122,7 @@ fn behind_lines<'a>(heard: &Heard<'a>) -> Ident<'a> {
     }
     match heard.bytes.get(at..) {
         Some(rest) if rest.starts_with(b"SSH-") => ident(rest),
-        _ => Ident::More,
+        _ => Ident::Preface,
     }
 }
 
@@ -228,7 +232,9 @@ mod tests {
     #[test]
     fn a_server_may_say_lines_before() {
         check(b"SSH-2.0-x\r\n", b"welcome\r\nbe good\r\nSSH-2.0-y\r\n", "yes");
-        check(b"SSH-2.0-x\r\n", b"welcome\r\n", "yes");
+        check(b"SSH-2.0-x\r\n", b"welcome\r\n", "more");
+        check(b"SSH-2.0-x\r\n", b"GET / HTTP/1.1\r\n\r\n", "more");
+        check(b"SSH-2.0-x\r\n", b"\r\n", "yes");
         check(b"welcome\r\nSSH-2.0-y\r\n", b"", "more");
     }
 
