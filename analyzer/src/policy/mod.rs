@@ -2,6 +2,7 @@
 
 pub mod field;
 pub mod homoglyph;
+pub mod lint;
 pub mod mistake;
 pub mod print;
 pub mod schema;
