@@ -4,7 +4,7 @@
 //! destination and a port in common. Left out: rows without ports, and rows that are any address's.
 
 use crate::policy::lint::finding::{At, Found, Lint, Severity, by_value, found, in_words, rows};
-use crate::policy::table::{ANY, Table};
+use crate::policy::table::{ANY, Reading, Table};
 
 /// The registry's entry.
 #[derive(Debug)]
@@ -69,15 +69,21 @@ fn services(lint: &dyn Lint, all: &[At<'_>]) -> Vec<Found> {
     let mut out = Vec::new();
     for group in groups(all, same_service) {
         let service = group.first().map_or_else(String::new, |at| at.row.to.join(" or "));
-        let tls = |at: At<'_>| {
-            let names: Vec<&str> = at.row.readings.iter().map(|reading| reading.tls.name()).collect();
-            Some(names.join(", "))
+        // Only what stands on a port that another row of the service has, too; any content says nothing.
+        let shared = |at: At<'_>| -> Vec<Reading> {
+            let theirs = || {
+                group.iter().filter(|other| other.row.id != at.row.id || other.table.name != at.table.name)
+            };
+            let is_shared = |reading: &&Reading| {
+                !reading.protocols.is_empty()
+                    && theirs().any(|other| other.row.all_ports().overlaps(&reading.ports))
+            };
+            at.row.readings.iter().filter(is_shared).cloned().collect()
         };
-        let spoken = |at: At<'_>| {
-            let names: Vec<String> =
-                at.row.readings.iter().map(|reading| reading.protocols.join(" or ")).collect();
-            Some(names.join(", ")).filter(|names| !names.is_empty())
-        };
+        let said = |words: Vec<String>| (!words.is_empty()).then(|| words.join(", "));
+        let tls = |at: At<'_>| said(shared(at).iter().map(|reading| reading.tls.name().to_owned()).collect());
+        let spoken =
+            |at: At<'_>| said(shared(at).iter().map(|reading| reading.protocols.join(" or ")).collect());
         // Within one document a service may well have more ports for one than for another.
         let across = group.iter().any(|at| group.iter().any(|other| at.table.name != other.table.name));
         let ports = |at: At<'_>| across.then(|| at.row.all_ports().to_string());

@@ -176,16 +176,3 @@ readings = [{ ports = [8443], protocols = ["http", "http2"], tls = "required" }]
         assert!(ALL.iter().all(|lint| !lint.title().is_empty()));
     }
 }
-
-#[cfg(test)]
-mod peek {
-    #[test]
-    fn peek() {
-        let t: Vec<_> = crate::policy::shipped::names()
-            .map(|n| crate::policy::shipped::table(n).unwrap().unwrap())
-            .collect();
-        for f in super::lint(&t) {
-            eprintln!("{f}");
-        }
-    }
-}
