@@ -3,6 +3,7 @@
 pub mod field;
 pub mod homoglyph;
 pub mod index;
+pub mod lint;
 pub mod mistake;
 pub mod print;
 pub mod schema;

@@ -175,7 +175,7 @@ fn grid(table: &Table, width: u16) -> String {
     let mut grid = comfy_table::Table::new();
     grid.load_style(UTF8_HORIZONTAL_ONLY);
     grid.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
-    grid.set_header(header(width));
+    let mut lines: Vec<[&str; 7]> = vec![header(width)];
     for row in &table.rows {
         let cells = [
             Some(&row.id),
@@ -186,14 +186,60 @@ fn grid(table: &Table, width: u16) -> String {
             row.classification.as_ref(),
             row.data.as_ref(),
         ];
-        grid.add_row(cells.map(|cell| cell.map_or("", String::as_str)));
+        lines.push(cells.map(|cell| cell.map_or("", String::as_str)));
+    }
+    grid.set_header(header(width));
+    grid.add_rows(lines.iter().skip(1).copied());
+    for (column, columns) in grid.column_iter_mut().zip(widths(&lines, width)) {
+        column.set_padding((0, 0));
+        column.set_constraint(ColumnConstraint::Absolute(Width::Fixed(columns)));
     }
     let text = grid.to_string();
     // The rule on top belongs to no row.
     text.split_once('\n').map_or_else(String::new, |(_, rest)| rest.to_owned())
 }
 
-/// Long heads are cut in a narrow table, as documents do by hyphenation.
+/// Columns of the terminal for each printed column: room for the longest word, the rest to source,
+/// destination and, above all, data.
+fn widths(lines: &[[&str; 7]], width: u16) -> [u16; 7] {
+    /// A longer word is broken: it would starve the other columns.
+    const WORD: usize = 14;
+    /// The share of what is left over that source and destination may take, each.
+    const SHARE: usize = 4;
+    let words = |cell: &str| cell.split(' ').map(columns_of).max().unwrap_or_default();
+    let longest = |at: usize, of: &dyn Fn(&str) -> usize| {
+        lines.iter().filter_map(|line| line.get(at)).map(|cell| of(cell)).max().unwrap_or_default()
+    };
+    let mut wide: [usize; 7] = std::array::from_fn(|at| longest(at, &words).clamp(1, WORD));
+    let gaps = COLUMNS.len() - 1;
+    let room = usize::from(width);
+    while gaps + wide.iter().sum::<usize>() > room {
+        match wide.iter_mut().max() {
+            Some(widest) if *widest > 1 => *widest -= 1,
+            _ => break,
+        }
+    }
+    let mut left = room.saturating_sub(gaps + wide.iter().sum::<usize>());
+    // Source and destination, then the port, in this order; data takes what remains.
+    for (at, share) in [(1, left / SHARE), (2, left / SHARE), (4, left / SHARE)] {
+        if let Some(column) = wide.get_mut(at) {
+            let more = longest(at, &columns_of).saturating_sub(*column).min(share).min(left);
+            *column += more;
+            left -= more;
+        }
+    }
+    wide[6] += left;
+    wide.map(|columns| u16::try_from(columns).unwrap_or(u16::MAX))
+}
+
+/// Terminal columns of a text, taken as two for each letter beyond Latin.
+fn columns_of(text: &str) -> usize {
+    /// East Asian scripts and pictures begin above.
+    const WIDE_FROM: char = '\u{1100}';
+    text.chars().map(|letter| if letter < WIDE_FROM { 1 } else { 2 }).sum()
+}
+
+/// Long heads are cut in a narrow table.
 fn header(width: u16) -> [&'static str; 7] {
     /// Columns from which the whole heads fit.
     const WIDE: u16 = 110;
@@ -205,7 +251,7 @@ fn header(width: u16) -> [&'static str; 7] {
     heads
 }
 
-/// A rule has no spaces, a line of cells always has: those around each cell.
+/// A rule has no spaces, a line of cells always has: those between the cells.
 fn is_rule(line: &str) -> bool {
     !line.is_empty() && !line.contains(' ')
 }

@@ -1,0 +1,135 @@
+//! One connection, or one service, described differently: by two rows or by two documents.
+//!
+//! One connection: the same ends by their canonical names, and a port in common. One service: the same
+//! destination and a port in common. Left out: rows without ports, and rows that are any address's.
+
+use crate::policy::lint::finding::{At, Found, Lint, Severity, by_value, found, in_words, rows};
+use crate::policy::table::{ANY, Reading, Table};
+
+/// The registry's entry.
+#[derive(Debug)]
+pub struct DocumentConflict;
+
+impl Lint for DocumentConflict {
+    fn name(&self) -> &'static str {
+        "document-conflict"
+    }
+
+    fn title(&self) -> &'static str {
+        "one connection or one service is described differently in two rows or two documents"
+    }
+
+    fn severity(&self) -> Severity {
+        Severity::Warning
+    }
+
+    fn look(&self, tables: &[Table]) -> Vec<Found> {
+        let all = rows(tables);
+        let mut found = services(self, &all);
+        found.extend(connections(self, &all));
+        found
+    }
+}
+
+/// Whether the rows share a port of one destination. Over two transports one number is two services.
+fn same_service(one: At<'_>, other: At<'_>) -> bool {
+    let to = |at: At<'_>| at.row.to.iter().any(|role| role != ANY && other.row.to.contains(role));
+    to(one)
+        && one.row.readings.iter().any(|reading| {
+            other
+                .row
+                .readings
+                .iter()
+                .any(|theirs| reading.transport == theirs.transport && reading.ports.overlaps(&theirs.ports))
+        })
+}
+
+fn same_ends(one: At<'_>, other: At<'_>) -> bool {
+    one.row.from.iter().any(|role| role != ANY && other.row.from.contains(role))
+        && one.row.to.iter().any(|role| role != ANY && other.row.to.contains(role))
+}
+
+/// Groups of rows, each by its first.
+fn groups<'a>(all: &[At<'a>], same: impl Fn(At<'a>, At<'a>) -> bool) -> Vec<Vec<At<'a>>> {
+    let mut groups = Vec::new();
+    for (number, &at) in all.iter().enumerate() {
+        if all.iter().take(number).any(|&before| same(before, at)) {
+            continue;
+        }
+        let group: Vec<At<'a>> = all.iter().copied().filter(|&other| same(at, other)).collect();
+        if group.len() > 1 {
+            groups.push(group);
+        }
+    }
+    groups
+}
+
+/// One service: what is printed and read of its protocol, encryption and ports.
+fn services(lint: &dyn Lint, all: &[At<'_>]) -> Vec<Found> {
+    let mut out = Vec::new();
+    for group in groups(all, same_service) {
+        let service = group.first().map_or_else(String::new, |at| at.row.to.join(" or "));
+        // Only what stands on a port that another row of the service has, too; any content says nothing.
+        let shared = |at: At<'_>| -> Vec<Reading> {
+            let theirs = || {
+                group.iter().filter(|other| other.row.id != at.row.id || other.table.name != at.table.name)
+            };
+            let is_shared = |reading: &&Reading| {
+                !reading.protocols.is_empty()
+                    && theirs().any(|other| other.row.all_ports().overlaps(&reading.ports))
+            };
+            at.row.readings.iter().filter(is_shared).cloned().collect()
+        };
+        let said = |words: Vec<String>| (!words.is_empty()).then(|| words.join(", "));
+        let tls = |at: At<'_>| said(shared(at).iter().map(|reading| reading.tls.name().to_owned()).collect());
+        let spoken =
+            |at: At<'_>| said(shared(at).iter().map(|reading| reading.protocols.join(" or ")).collect());
+        // Within one document a service may well have more ports for one than for another.
+        let across = group.iter().any(|at| group.iter().any(|other| at.table.name != other.table.name));
+        let ports = |at: At<'_>| across.then(|| at.row.all_ports().to_string());
+        let facts: [(&str, Vec<(String, Vec<At<'_>>)>); 4] = [
+            ("printed as", by_value(&group, |at| at.row.protocol.clone())),
+            ("encryption", by_value(&group, tls)),
+            ("protocol", by_value(&group, spoken)),
+            ("ports", by_value(&group, ports)),
+        ];
+        let differing: Vec<String> = facts
+            .iter()
+            .filter(|(_, values)| values.len() > 1)
+            .map(|(what, values)| format!("{what} {}", in_words(values)))
+            .collect();
+        if !differing.is_empty() {
+            out.push(found(lint, &group, format!("the service {service}: {}", differing.join("; "))));
+        }
+    }
+    out
+}
+
+/// One connection: its classification and transport, in different documents.
+fn connections(lint: &dyn Lint, all: &[At<'_>]) -> Vec<Found> {
+    let mut out = Vec::new();
+    for group in groups(all, same_ends) {
+        let Some(first) = group.first() else { continue };
+        if group.iter().all(|at| at.table.name == first.table.name) {
+            continue;
+        }
+        let ends = format!("{} to {}", first.row.from.join(" or "), first.row.to.join(" or "));
+        let transport =
+            |at: At<'_>| at.row.readings.first().map(|reading| reading.transport.name().to_owned());
+        let port = |at: At<'_>| Some(at.row.all_ports().to_string()).filter(|ports| !ports.is_empty());
+        let facts: [(&str, Vec<(String, Vec<At<'_>>)>); 3] = [
+            ("classification", by_value(&group, |at| at.row.classification.clone())),
+            ("transport", by_value(&group, transport)),
+            ("ports", by_value(&group, port)),
+        ];
+        let differing: Vec<String> = facts
+            .iter()
+            .filter(|(_, values)| values.len() > 1)
+            .map(|(what, values)| format!("{what} {}", in_words(values)))
+            .collect();
+        if !differing.is_empty() {
+            out.push(found(lint, &group, format!("the connection {ends}: {}", differing.join("; "))));
+        }
+    }
+    out
+}
