@@ -1,5 +1,6 @@
 //! The door to captures: saved ones here, live ones beside them.
 
+mod active;
 pub mod batch;
 mod bytes;
 mod digest;

@@ -4,6 +4,7 @@
 //! merged frame by frame. Within one capture the order of the file stands. A capture is opened when
 //! its first frame is due, so that a rotated set of thousands holds few descriptors.
 
+use crate::capture::active::{Active, Due};
 use crate::capture::batch::{Batch, Entry, Pool, Store};
 use crate::capture::bytes::{Digesting, Meter};
 use crate::capture::digest::{Digester, hex};
@@ -15,7 +16,6 @@ use crate::capture::merged::Merged;
 use crate::capture::set::{Input, Member, Skipped, expand, nothing_in};
 use crate::capture::walk::Vantages;
 use crate::net::TimeNs;
-use crate::packet::frame::Place;
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::io::Read;
@@ -58,9 +58,6 @@ impl Progress {
     }
 }
 
-/// When a capture, or the frame at its head, is due: time, then the capture's number.
-type Due = (TimeNs, u16);
-
 /// A capture whose turn has not come.
 #[derive(Debug)]
 struct Pending {
@@ -75,51 +72,6 @@ enum Origin {
     Disk(PathBuf),
     /// What is open already: a stream, or the only file.
     Open(Box<Active>),
-}
-
-/// A capture being read.
-struct Active {
-    capture: u16,
-    reader: Reader,
-    store: Store,
-    /// How many of the store's frames are behind.
-    at: usize,
-    /// The digest of a stream.
-    digest: Option<Digesting>,
-    /// Keeps the file for its digest.
-    file: Option<File>,
-}
-
-impl std::fmt::Debug for Active {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Active").field("capture", &self.capture).finish_non_exhaustive()
-    }
-}
-
-impl Active {
-    fn head(&self) -> Option<&Entry> {
-        self.store.index.get(self.at)
-    }
-
-    fn due(&self) -> Due {
-        (self.head().map_or(TimeNs::MAX, |entry| entry.time_ns), self.capture)
-    }
-
-    /// Takes the frames that the filter turns away out of the store, and counts them.
-    fn keep(&mut self, filter: &mut Filter, vantages: &Vantages) -> Result<(), CaptureError> {
-        let turned_away = filter.keep(&mut self.store, &vantages.0)?;
-        self.reader.facts.filtered_packets += turned_away;
-        Ok(())
-    }
-
-    /// Gives the capture its number, and the frames already read theirs.
-    fn number(&mut self, capture: u16) {
-        self.capture = capture;
-        self.reader.number(capture);
-        for entry in &mut self.store.index {
-            entry.place = Place::new(capture, entry.place.frame());
-        }
-    }
 }
 
 /// Captures read as one.
