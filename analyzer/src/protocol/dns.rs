@@ -82,7 +82,7 @@ const RECORDS: usize = 512;
 /// Aliases followed from the question's name; resolvers give up earlier.
 const ALIASES: usize = 16;
 
-/// The first question of a query or a response.
+/// The first question of a query or a response. `message` is a datagram, or what stands behind TCP's length.
 pub fn question(message: &[u8]) -> Option<Question> {
     let header = Header::read(message)?;
     if header.questions == 0 {
@@ -94,7 +94,7 @@ pub fn question(message: &[u8]) -> Option<Question> {
     Some(Question { id: header.id, name, kind })
 }
 
-/// The addresses that a response gives. `None` for a query and for a message that is broken; one that was cut short
+/// The addresses that a response gives, as a datagram or behind TCP's length. `None` for a query and for a message that is broken; one that was cut short
 /// gives what it has.
 pub fn answers(message: &[u8]) -> Option<Answers> {
     let header = Header::read(message)?;
@@ -163,6 +163,9 @@ pub fn answers(message: &[u8]) -> Option<Answers> {
 
 const HEADER_BYTES: usize = 12;
 
+/// The least that a record takes: the root's name, type, class, time to live and length.
+const RECORD_BYTES: usize = 11;
+
 #[derive(Clone, Copy, Debug)]
 struct Header {
     id: u16,
@@ -212,7 +215,7 @@ impl Header {
             (false, 1) => answers < 64 && authorities < 64 && additions < 16,
             (false, 2..=32) => self.flags & !0x0200 == 0 && answers < 64 && authorities < 64,
             (true, 0) => answers > 0,
-            (true, 1) => true,
+            (true, 1) => answers < 4096 && authorities < 256 && additions < 256,
             (true, 2..=16) => answers > 0 || authorities > 0,
             _ => false,
         };
@@ -245,13 +248,18 @@ impl<'a> Record<'a> {
 
     fn is_sound(&self) -> bool {
         match self.kind {
-            0 => false,
             OPT => true,
+            kind if !is_kind(kind) => false,
             A => is_class(self.class) && matches!(self.data.len(), 0 | 4),
             AAAA => is_class(self.class) && matches!(self.data.len(), 0 | 16),
             _ => is_class(self.class),
         }
     }
+}
+
+/// A type that IANA gave out or left to private use.
+const fn is_kind(kind: u16) -> bool {
+    matches!(kind, 1..=1024 | 32768..=32770 | 65280..=65534)
 }
 
 /// Internet, Chaos, none and any, with the bit that mDNS puts on top.
@@ -281,7 +289,10 @@ fn look<'a>(view: &View<'_>, heard: &Heard<'a>) -> Look<'a> {
             return if heard.bytes.is_empty() { Look::More } else { Look::Not };
         };
         let cut = heard.end == End::Cut && datagram.len() == heard.bytes.len();
-        return message(datagram, if cut { Extent::Cut } else { Extent::Whole });
+        return match cut {
+            true => message(datagram, usize::from(u16::MAX), Extent::Cut),
+            false => message(datagram, datagram.len(), Extent::Whole),
+        };
     }
     let mut cursor = Cursor::new(heard.bytes);
     let Some(length) = cursor.be16().map(usize::from) else {
@@ -291,8 +302,8 @@ fn look<'a>(view: &View<'_>, heard: &Heard<'a>) -> Look<'a> {
         return Look::Not;
     }
     match cursor.take(length) {
-        Some(whole) => message(whole, Extent::Whole),
-        None => message(cursor.rest(), Extent::Cut),
+        Some(whole) => message(whole, length, Extent::Whole),
+        None => message(cursor.rest(), length, Extent::Cut),
     }
 }
 
@@ -303,7 +314,8 @@ enum Extent {
     Cut,
 }
 
-fn message(bytes: &[u8], extent: Extent) -> Look<'_> {
+/// `length` is that of the whole message, or the most that it can be.
+fn message(bytes: &[u8], length: usize, extent: Extent) -> Look<'_> {
     let short = if extent == Extent::Cut { Look::More } else { Look::Not };
     let Some(header) = Header::read(bytes) else { return short };
     if !header.is_sound() || wire_name::is_netbios(bytes, HEADER_BYTES) && is_netbios_kind(bytes) {
@@ -315,11 +327,17 @@ fn message(bytes: &[u8], extent: Extent) -> Look<'_> {
         let Some(after) = wire_name::walk(bytes, at, |_| ()) else { return short };
         let mut cursor = Cursor::new(bytes.get(after..).unwrap_or_default());
         let (Some(kind), Some(class)) = (cursor.be16(), cursor.be16()) else { return short };
-        if kind == 0 || !is_class(class) {
+        if !is_kind(kind) || !is_class(class) {
             return Look::Not;
         }
         unicast_wish |= class & 0x8000 != 0;
         at = after + 4;
+    }
+    let left = length.saturating_sub(at);
+    if left / RECORD_BYTES < header.records()
+        || (header.records() == 0 && left > 0 && length < usize::from(u16::MAX))
+    {
+        return Look::Not;
     }
     let found = Look::Found(Found { message: bytes, header, unicast_wish });
     for nth in 0..header.records() {
@@ -431,6 +449,9 @@ mod tests {
         check(&View::of_udp(&response()[..40], b"").ended(End::Cut), "b");
         check(&View::of_udp(&query()[..20], b""), "no");
         check(&View::of(&framed(&query())[..20], b""), "more");
+        let mut longer = framed(&query());
+        longer[1] += 1;
+        check(&View::of(&longer, b""), "no");
     }
 
     #[test]

@@ -114,10 +114,21 @@ fn time(datagram: &[u8], version: u8) -> bool {
     read() == Some(true) && has_tail(rest, version)
 }
 
-/// A server's or a broadcaster's message tells its time.
+/// A server's message tells its time, as precise as its clock; the request came in just before it went out.
 fn has_clock(datagram: &[u8]) -> bool {
-    datagram.get(40..48).is_some_and(|transmit| transmit.iter().any(|&byte| byte != 0))
+    let read = || {
+        let mut cursor = Cursor::new(datagram.get(3..)?);
+        let precision = cursor.u8()?.cast_signed();
+        cursor.take(28)?;
+        let (received, sent) = (cursor.be64()?, cursor.be64()?);
+        let apart = (sent >> 32).abs_diff(received >> 32);
+        Some(precision <= 0 && sent != 0 && (received == 0 || apart <= TURN_SECONDS))
+    };
+    read() == Some(true)
 }
+
+/// Servers answer at once; a slow one within this.
+const TURN_SECONDS: u64 = 16;
 
 /// Nothing, or a key with an empty, MD5 or SHA-1 digest, behind any number of extensions in version 4.
 fn has_tail(rest: &[u8], version: u8) -> bool {

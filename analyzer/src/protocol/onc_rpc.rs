@@ -138,7 +138,8 @@ fn call(cursor: &mut Cursor<'_>) -> Option<Option<Call>> {
         return Some(None);
     }
     let found = Call { program: cursor.be32()?, version: cursor.be32()?, procedure: cursor.be32()? };
-    let sound = (1..0x6000_0000).contains(&found.program) && found.version < 256 && found.procedure < 4096;
+    let sound =
+        (100_000..0x6000_0000).contains(&found.program) && found.version < 256 && found.procedure < 4096;
     if !sound {
         return Some(None);
     }
@@ -227,6 +228,7 @@ mod tests {
 
     #[test]
     fn others_are_not() {
+        check(&View::of_udp(&words(&[7, 0, 2, 519, 3, 1, 0, 0, 0, 0]), b""), "no");
         check(&View::of_udp(&words(&[7, 0, 3, 100_003, 3, 1, 0, 0, 0, 0]), b""), "no");
         check(&View::of_udp(&words(&[7, 0, 2, 100_003, 3, 1, 0, 4, 0, 0]), b""), "no");
         check(&View::of_udp(&call(), &call()), "no");
