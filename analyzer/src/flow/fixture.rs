@@ -24,7 +24,7 @@ pub fn packet(side: Side, time_ms: u64) -> Packet<'static> {
         ip_bytes: 40,
         payload: &[],
         payload_bytes: 0,
-        mark: Mark { ip_id: time_ms as u16 + 1, checksum: 7, place: 0 },
+        mark: Mark { ip_id: (time_ms as u16).wrapping_add(1), checksum: 7, place: 0 },
         ttl: 64,
         checksum_ok: true,
         carrier: None,

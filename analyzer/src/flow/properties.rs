@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use crate::flow::fixture::{A, tcp, udp};
 use crate::flow::opening::OPENING_BYTES;
 use crate::flow::record::Record;
-use crate::flow::table::{Bounds, Ended, Table};
+use crate::flow::table::{Bounds, Ended, Table, hash};
 use crate::net::Side;
 use crate::packet::view::Packet;
 
@@ -25,7 +25,7 @@ const BYTES: &[u8] = &[7; 3000];
 
 fn any_packet() -> impl Strategy<Value = Packet<'static>> {
     let numbers = prop_oneof![0..20u32, 0..9000u32, any::<u32>()];
-    let times = prop_oneof![8 => 0..100u64, 1 => 0..1_000_000u64];
+    let times = prop_oneof![8 => 0..100u64, 1 => 0..20_000_000u64];
     let flags = proptest::sample::subsequence(vec!["S", "F", "R", "A"], 0..=4);
     let payload = prop_oneof![Just(0), Just(1usize), 0..40usize, 0..3000usize];
     (any::<bool>(), times, flags, (numbers.clone(), numbers), payload, 0..6u16, 0..20u8).prop_map(
@@ -127,6 +127,34 @@ proptest! {
                 }
             }
         }
+    }
+
+    #[test]
+    fn shards_and_sweeps_change_no_record(
+        mut packets in proptest::collection::vec(any_packet(), 0..150),
+        shards in 1..5u64,
+    ) {
+        packets.sort_by_key(|packet| packet.time_ns);
+        packets.retain(|packet| packet.time_ns < 1 << 62);
+        let mut tables: Vec<Table<()>> = (0..shards).map(|_| Table::new(Bounds::default())).collect();
+        let mut out = Vec::new();
+        for packet in &packets {
+            let hash = hash(packet);
+            for (table, shard) in tables.iter_mut().zip(0..) {
+                table.advance(packet.time_ns, &mut |ended| out.push(ended.record));
+                if hash % shards == shard {
+                    table.push_hashed(hash, packet, &mut |ended| out.push(ended.record));
+                }
+            }
+        }
+        for table in tables {
+            table.finish(&mut |ended| out.push(ended.record));
+        }
+        let mut whole = records(Bounds::default(), &packets);
+        for records in [&mut out, &mut whole] {
+            records.sort_by_key(|record| (record.first_ns, record.first, record.transport, record.ends.0));
+        }
+        prop_assert_eq!(out, whole);
     }
 
     #[test]

@@ -200,8 +200,9 @@ fn an_answered_syn_on_a_live_connection_begins_another_flow() {
     ];
     let ended = run(&[handshake(), talk(), again].concat());
     assert_eq!(ended.iter().map(|ended| ended.why).collect::<Vec<_>>(), [EndedBy::Reused, EndedBy::Finished]);
-    assert_eq!(ended[1].record.initiator_end().port, 40_000);
-    let said = &ended[1].record.opening.as_ref().unwrap().sides[Side::B];
+    assert_eq!((ended[0].record.packets, ended[1].record.packets), (Pair([4, 3]), Pair([2, 1])));
+    assert_eq!(ended[1].record.handshake_ns, Some(2_000_000));
+    let said = &ended[1].record.opening.as_ref().unwrap().sides[A];
     assert_eq!((said.bytes.as_slice(), said.start), (&b"anew"[..], Start::First));
 }
 

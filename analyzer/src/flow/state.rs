@@ -7,7 +7,7 @@ use crate::flow::record::{Facts, Span};
 use crate::flow::stream::{Assembly, SANE_BYTES, Segment, ahead};
 use crate::net::{Address, Endpoint, Pair, Side, TimeNs, Transport};
 use crate::packet::frame::Place;
-use crate::packet::view::{Packet, flag};
+use crate::packet::view::{Mark, Packet, TcpHead, flag};
 
 /// Packets of a flow among which a copy is looked for. Copies of one packet follow within a few packets where one
 /// machine sees a frame twice; two machines' captures interleave by bursts of about this size.
@@ -117,10 +117,68 @@ pub struct Rare {
     stray: Pair<Option<u32>>,
 }
 
+/// The SYN of a claim, and what it and its retransmissions counted.
 #[derive(Clone, Copy, Debug)]
-struct Claim {
-    side: Side,
-    seq: u32,
+pub struct Claim {
+    pub side: Side,
+    pub seq: u32,
+    pub time_ns: TimeNs,
+    pub place: Place,
+    pub mark: Mark,
+    pub packets: u32,
+    pub bytes: u32,
+    pub payload_bytes: u32,
+}
+
+impl Claim {
+    fn of(packet: &Packet<'_>, side: Side) -> Self {
+        Self {
+            side,
+            seq: packet.tcp.seq,
+            time_ns: packet.time_ns,
+            place: packet.place,
+            mark: packet.mark,
+            packets: packet.packets,
+            bytes: packet.ip_bytes,
+            payload_bytes: packet.payload_bytes,
+        }
+    }
+
+    /// The same claim, made again. What would overflow stays with the flow that it was counted for.
+    fn and(mut self, again: &Self) -> Self {
+        let sums = (
+            self.packets.checked_add(again.packets),
+            self.bytes.checked_add(again.bytes),
+            self.payload_bytes.checked_add(again.payload_bytes),
+        );
+        if let (Some(packets), Some(bytes), Some(payload_bytes)) = sums {
+            (self.packets, self.bytes, self.payload_bytes) = (packets, bytes, payload_bytes);
+        }
+        self
+    }
+
+    /// The SYN from `ends` (of the flow that it was met in), without the payload that it may have had.
+    pub fn packet(&self, ends: Pair<Endpoint>) -> Packet<'static> {
+        Packet {
+            time_ns: self.time_ns,
+            place: self.place,
+            vantage: 0,
+            transport: Transport::Tcp,
+            source: ends[self.side],
+            destination: ends[self.side.other()],
+            tcp: TcpHead { seq: self.seq, ack: 0, flags: flag::SYN, window: 0 },
+            packets: self.packets,
+            ip_bytes: self.bytes,
+            payload: &[],
+            payload_bytes: self.payload_bytes,
+            mark: self.mark,
+            ttl: 0,
+            checksum_ok: true,
+            carrier: None,
+            layers: None,
+            about: None,
+        }
+    }
 }
 
 /// What a packet does to the flow that its five-tuple finds.
@@ -238,9 +296,7 @@ impl Flow {
         let own = &self.halves[side];
         if tcp.flags & flag::SYN == 0 || tcp.flags & (flag::FIN | flag::RST) != 0 {
             let claim = self.rare().and_then(|rare| rare.claim);
-            let follows = claim.is_some_and(|claim| {
-                claim.side == side && tcp.seq == claim.seq.wrapping_add(1) && tcp.flags & flag::RST == 0
-            });
+            let follows = claim.is_some_and(|claim| claim_agrees(&claim, packet, side));
             return if follows { Fit::Begins } else { Fit::Belongs };
         }
         if own.known & ISN != 0 && own.isn == tcp.seq {
@@ -248,8 +304,7 @@ impl Flow {
         }
         if tcp.flags & flag::ACK != 0 {
             let claim = self.rare().and_then(|rare| rare.claim);
-            let answers =
-                claim.is_some_and(|claim| claim.side != side && tcp.ack == claim.seq.wrapping_add(1));
+            let answers = claim.is_some_and(|claim| claim_agrees(&claim, packet, side));
             let is_other = own.known & ISN != 0 && self.is_closed();
             return if answers || is_other { Fit::Begins } else { Fit::Belongs };
         }
@@ -261,6 +316,24 @@ impl Flow {
             && !self.letters.has(Event::Data, side)
             && !self.letters.has(Event::Ack, side);
         if is_half_open { Fit::Begins } else { Fit::Belongs }
+    }
+
+    /// Gives back the SYN that this packet shows to have begun another flow; its counts leave this one.
+    pub fn release_claim(&mut self, packet: &Packet<'_>, side: Side) -> Option<Claim> {
+        let claim = self.rare()?.claim?;
+        if !claim_agrees(&claim, packet, side) {
+            return None;
+        }
+        self.rare_mut().claim = None;
+        let counts = [
+            (&mut self.packets, claim.packets),
+            (&mut self.bytes, claim.bytes),
+            (&mut self.payload_bytes, claim.payload_bytes),
+        ];
+        for (count, taken) in counts {
+            count[claim.side] = count[claim.side].saturating_sub(u64::from(taken));
+        }
+        Some(claim)
     }
 
     /// Takes a packet of `side` in. `opens` tells whether an opening may be begun. True if the opening grew.
@@ -372,7 +445,10 @@ impl Flow {
                 own.known & ISN != 0 && own.isn != tcp.seq || own.known & ISN == 0 && own.known & NEXT != 0;
             if is_other && !is_late_copy {
                 if tcp.flags & flag::ACK == 0 {
-                    self.rare_mut().claim = Some(Claim { side, seq: tcp.seq });
+                    let claim = Claim::of(packet, side);
+                    let rare = self.rare_mut();
+                    let earlier = rare.claim.filter(|old| (old.side, old.seq) == (side, tcp.seq));
+                    rare.claim = Some(earlier.map_or(claim, |earlier| earlier.and(&claim)));
                 }
                 return true;
             }
@@ -703,6 +779,20 @@ impl Flow {
             is_unreachable: self.bits & UNREACHABLE != 0,
             spoke_as_client: None,
         }
+    }
+}
+
+/// Whether the packet answers the claim's SYN, or goes on behind it.
+fn claim_agrees(claim: &Claim, packet: &Packet<'_>, side: Side) -> bool {
+    let tcp = packet.tcp;
+    let next = claim.seq.wrapping_add(1);
+    if tcp.flags & flag::RST != 0 {
+        false
+    } else if claim.side == side {
+        tcp.flags & flag::SYN == 0 && tcp.seq == next
+    } else {
+        let both = flag::SYN | flag::ACK;
+        tcp.flags & both == both && tcp.ack == next
     }
 }
 

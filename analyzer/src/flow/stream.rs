@@ -94,6 +94,10 @@ impl Assembly {
                         if stream.acknowledged > 0 { stream.acknowledged + shift } else { 0 };
                     stream.pending.insert(0, (shift, held));
                     stream.pending.truncate(PENDING_SEGMENTS);
+                    stream.pending.retain_mut(|(offset, bytes)| {
+                        bytes.truncate(OPENING_BYTES.saturating_sub(*offset as usize));
+                        !bytes.is_empty()
+                    });
                     said.start = Start::First;
                 }
             }
@@ -340,6 +344,20 @@ mod tests {
         check(&[(0, 10), (0, 10), (3, 12)], 12, End::Open);
         check(&[(0, OPENING_BYTES + 300)], OPENING_BYTES, End::Full);
         check(&[(OPENING_BYTES - 1, OPENING_BYTES + 300), (0, OPENING_BYTES)], OPENING_BYTES, End::Full);
+    }
+
+    #[test]
+    fn a_late_syn_makes_room_for_what_came_before() {
+        let text = text();
+        let mut assembly = Assembly::new(Transport::Tcp);
+        let bytes = &text[100..OPENING_BYTES + 100];
+        let segment = Segment { seq: BASE.wrapping_add(100), bytes, wire_bytes: bytes.len() as u32 };
+        assembly.segment(Side::A, segment);
+        assembly.begin(Side::A, BASE);
+        assert!(assembly.opening.sides[Side::A].bytes.is_empty());
+        assembly.segment(Side::A, Segment { seq: BASE, bytes: &text[..100], wire_bytes: 100 });
+        let said = &assembly.opening.sides[Side::A];
+        assert_eq!((&said.bytes[..], said.start), (&text[..OPENING_BYTES], Start::First));
     }
 
     #[test]

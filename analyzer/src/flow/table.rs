@@ -305,19 +305,34 @@ impl<M: Default> Table<M> {
         self.counts.packets += u64::from(packet.packets);
         self.tick(packet.time_ns);
         let key = self.key_of(packet);
+        let mut claim = None;
         if let Some((slot, side)) = self.find(hash, &key) {
-            match self.ended_by(slot, packet, side) {
-                None => return self.take(slot, side, packet, false),
-                Some(why) => self.end(slot, why, ended),
+            let Some(why) = self.ended_by(slot, packet, side) else {
+                return self.take(slot, side, packet, false);
+            };
+            if let Some(flow) = self.flow_mut(slot).filter(|_| why == EndedBy::Reused) {
+                claim = flow.release_claim(packet, side).map(|claim| claim.packet(flow.ends()));
             }
+            self.end(slot, why, ended);
         }
         self.sweep(SWEEP_SLOTS_PER_FLOW, ended);
         if self.len() >= self.bounds.max_flows.max(1) {
             self.evict(ended);
         }
         let layers = packet.layers.map_or(0, |layers| self.intern(layers));
-        let slot = self.insert(hash, Flow::new(key, layers, packet));
-        self.take(slot, Side::A, packet, true)
+        let Some(syn) = claim else {
+            let slot = self.insert(hash, Flow::new(key, layers, packet));
+            return self.take(slot, Side::A, packet, true);
+        };
+        let first = Key {
+            addresses: Pair([syn.source.address, syn.destination.address]),
+            ports: Pair([syn.source.port, syn.destination.port]),
+            ..key
+        };
+        let side = first.side_of(&key).unwrap_or(Side::A);
+        let slot = self.insert(hash, Flow::new(first, layers, &syn));
+        self.take(slot, Side::A, &syn, true);
+        self.take(slot, side, packet, true)
     }
 
     /// Attributes an ICMP error to the flow that it complains of. The packet itself is pushed besides.
