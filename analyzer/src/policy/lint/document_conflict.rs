@@ -3,7 +3,7 @@
 //! One connection: the same ends by their canonical names, and a port in common. One service: the same
 //! destination and a port in common. Left out: rows without ports, and rows that are any address's.
 
-use crate::policy::lint::finding::{At, Found, Lint, Severity, by_value, found, in_words, rows};
+use crate::policy::lint::finding::{At, Found, Lint, Severity, Values, by_value, found, in_words, rows};
 use crate::policy::table::{ANY, Reading, Table};
 
 /// The registry's entry.
@@ -87,7 +87,7 @@ fn services(lint: &dyn Lint, all: &[At<'_>]) -> Vec<Found> {
         // Within one document a service may well have more ports for one than for another.
         let across = group.iter().any(|at| group.iter().any(|other| at.table.name != other.table.name));
         let ports = |at: At<'_>| across.then(|| at.row.all_ports().to_string());
-        let facts: [(&str, Vec<(String, Vec<At<'_>>)>); 4] = [
+        let facts: [(&str, Values<'_>); 4] = [
             ("printed as", by_value(&group, |at| at.row.protocol.clone())),
             ("encryption", by_value(&group, tls)),
             ("protocol", by_value(&group, spoken)),
@@ -117,7 +117,7 @@ fn connections(lint: &dyn Lint, all: &[At<'_>]) -> Vec<Found> {
         let transport =
             |at: At<'_>| at.row.readings.first().map(|reading| reading.transport.name().to_owned());
         let port = |at: At<'_>| Some(at.row.all_ports().to_string()).filter(|ports| !ports.is_empty());
-        let facts: [(&str, Vec<(String, Vec<At<'_>>)>); 3] = [
+        let facts: [(&str, Values<'_>); 3] = [
             ("classification", by_value(&group, |at| at.row.classification.clone())),
             ("transport", by_value(&group, transport)),
             ("ports", by_value(&group, port)),
