@@ -3,6 +3,12 @@
 //! The documents are not part of the project: the folder `UNCHARTED_DOCUMENTS`, or `../../shared/documents` beside
 //! the project, may hold them.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test's helpers may fail as its tests may"
+)]
+
 use std::path::PathBuf;
 
 use uncharted::policy::homoglyph::fold;

@@ -84,6 +84,17 @@ pub fn parse_range(text: &str) -> Result<PortRange, String> {
     Ok(PortRange { low, high })
 }
 
+/// The numbers and ranges of a printed port cell: `25, 443`, `9092/9093`, `12300-12307`.
+pub fn printed_ports(cell: &str) -> Vec<(u16, u16)> {
+    let mut ranges: Vec<(u16, u16)> = cell
+        .split([',', '/', ' ', ';'])
+        .filter_map(|part| parse_range(part).ok())
+        .map(|range| (range.low, range.high))
+        .collect();
+    ranges.sort_unstable();
+    ranges
+}
+
 impl<'de> Deserialize<'de> for PortRange {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Range;

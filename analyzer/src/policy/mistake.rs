@@ -117,6 +117,32 @@ impl Origin<'_> {
     }
 }
 
+/// Lines of ascending offsets in one pass.
+#[derive(Debug)]
+pub struct LineCounter<'a> {
+    rest: &'a str,
+    offset: usize,
+    line: usize,
+}
+
+impl<'a> LineCounter<'a> {
+    /// Counts from the start of `text`.
+    pub fn new(text: &'a str) -> Self {
+        Self { rest: text, offset: 0, line: 1 }
+    }
+
+    /// The line of `offset`, from 1; offsets must ascend.
+    pub fn line(&mut self, offset: usize) -> usize {
+        let ahead = offset.saturating_sub(self.offset);
+        if let Some((passed, rest)) = self.rest.split_at_checked(ahead) {
+            self.line += passed.bytes().filter(|&byte| byte == b'\n').count();
+            self.rest = rest;
+            self.offset = offset;
+        }
+        self.line
+    }
+}
+
 /// serde's words for kinds of values, in ours.
 fn plain(wanted: &str) -> String {
     match wanted {

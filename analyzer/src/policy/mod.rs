@@ -1,5 +1,6 @@
 //! The door to tables and sites.
 
+pub mod binding_file;
 pub mod field;
 pub mod homoglyph;
 pub mod index;
@@ -13,3 +14,4 @@ pub mod site_check;
 pub mod site_file;
 pub mod table;
 pub mod table_file;
+pub mod table_shape;

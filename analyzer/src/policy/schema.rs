@@ -5,10 +5,18 @@
 use schemars::generate::SchemaSettings;
 
 use crate::policy::site_file::SiteFile;
-use crate::policy::table_file::TableFile;
+use crate::policy::table_shape::TableFile;
 
 /// The kinds of files, with their schemas: `tables schema` prints them, `rules/schema/` holds them.
-pub const ALL: &[(&str, fn() -> String)] = &[("site", site), ("table", table)];
+pub const ALL: &[Kind] = &[Kind { name: "site", schema: site }, Kind { name: "table", schema: table }];
+
+/// A kind of file.
+#[derive(Clone, Copy, Debug)]
+pub struct Kind {
+    pub name: &'static str,
+    /// Its schema, as JSON with a last line feed.
+    pub schema: fn() -> String,
+}
 
 /// The schema of a table file, as JSON with a last line feed.
 pub fn table() -> String {
@@ -36,7 +44,7 @@ mod tests {
     /// `UNCHARTED_BLESS=1 cargo test schema` writes the files anew.
     #[test]
     fn the_schemas_in_rules_are_those_of_the_types() {
-        for (kind, schema) in ALL {
+        for Kind { name: kind, schema } in ALL {
             let path = format!("{}/../rules/schema/{kind}.json", env!("CARGO_MANIFEST_DIR"));
             if std::env::var_os("UNCHARTED_BLESS").is_some() {
                 std::fs::write(&path, schema()).unwrap();

@@ -3,16 +3,16 @@
 //! Left out: reading the file, and whether roles and rows exist; `check_site` asks the tables.
 
 use std::fmt;
-use std::net::IpAddr;
 
 use ipnet::IpNet;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use toml::Spanned;
 use toml::value::Datetime;
 
+use crate::policy::binding_file::{BindingFile, Net, dns_name, parse_net};
 use crate::policy::field::{MAX_FILE_BYTES, Ordered, PortList, PortRange, Text};
 use crate::policy::mistake::{Origin, PolicyError, list, mend, quoted};
 use crate::policy::shipped;
@@ -53,30 +53,6 @@ pub struct SiteFile {
     waiver: Vec<Spanned<WaiverFile>>,
 }
 
-/// One way in which an endpoint fills a role: an address or a network, or what must hold together.
-#[derive(Clone, Debug)]
-enum BindingFile {
-    Network(Net),
-    Table(BindingTable),
-}
-
-/// All that is given must hold.
-#[derive(Deserialize, JsonSchema, Clone, Debug)]
-#[serde(deny_unknown_fields)]
-struct BindingTable {
-    /// An address or a network.
-    #[schemars(with = "Option<Text>")]
-    address: Option<Net>,
-    /// A DNS name, bound to the addresses that answers in the capture give it.
-    #[schemars(with = "Option<Text>")]
-    name: Option<Spanned<Text>>,
-    /// A TLS server name; `*.` stands for one leading label or more.
-    #[schemars(with = "Option<Text>")]
-    sni: Option<Spanned<Text>>,
-    /// A PostgreSQL database.
-    database: Option<Text>,
-}
-
 /// What stands in for a row's printed roles.
 #[derive(Deserialize, JsonSchema, Debug)]
 #[serde(deny_unknown_fields)]
@@ -112,106 +88,6 @@ struct WaiverFile {
     /// The last day on which it holds, such as 2027-03-31, without quotes.
     #[schemars(with = "Option<Text>")]
     until: Option<Spanned<Until>>,
-}
-
-/// An address or a network; the address of a network has no host bits.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Net(IpNet);
-
-/// The network in text, or what is wrong with it.
-fn parse_net(text: &str) -> Result<IpNet, String> {
-    let refuse = |mend: &str| {
-        Err(format!("expected an address or a network such as 10.244.9.0/28, found {}{mend}", quoted(text)))
-    };
-    if let Ok(address) = text.parse::<IpAddr>() {
-        return Ok(IpNet::from(address.to_canonical()));
-    }
-    if let Ok(network) = text.parse::<IpNet>() {
-        let trunc = network.trunc();
-        if trunc != network {
-            return refuse(&format!("; write \"{trunc}\", or the address alone"));
-        }
-        return Ok(mapped(network));
-    }
-    if text.parse::<std::net::SocketAddr>().is_ok() {
-        return refuse("; leave the port out");
-    }
-    if text.contains('%') {
-        return refuse("; leave the zone out");
-    }
-    if text.starts_with("*.") {
-        return refuse(&format!("; for a TLS server name write {{ sni = {} }}", quoted(text)));
-    }
-    let is_name = text.contains(|letter: char| letter.is_ascii_alphabetic()) && !text.contains(['/', ':']);
-    if is_name && dns_name(text).is_ok() {
-        return refuse(&format!("; for a DNS name write {{ name = {} }}", quoted(text)));
-    }
-    refuse("")
-}
-
-/// A network inside `::ffff:0:0/96` is one of IPv4.
-fn mapped(network: IpNet) -> IpNet {
-    const MAPPED_BITS: u8 = 96;
-    match (network.addr().to_canonical(), network.prefix_len().checked_sub(MAPPED_BITS)) {
-        (address @ IpAddr::V4(_), Some(bits)) if network.addr().is_ipv6() => {
-            IpNet::new(address, bits).unwrap_or(network)
-        }
-        _ => network,
-    }
-}
-
-/// The name in lower case without its last dot, or what is wrong with it.
-fn dns_name(text: &str) -> Result<String, ()> {
-    const NAME_CHARS: usize = 253;
-    const LABEL_CHARS: usize = 63;
-    let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
-    let fits = |label: &str| {
-        !label.is_empty()
-            && label.len() <= LABEL_CHARS
-            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
-    };
-    if name.len() <= NAME_CHARS && name.split('.').all(fits) { Ok(name) } else { Err(()) }
-}
-
-impl<'de> Deserialize<'de> for Net {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        parse_net(&text).map(Self).map_err(D::Error::custom)
-    }
-}
-
-impl<'de> Deserialize<'de> for BindingFile {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Either;
-        impl<'de> Visitor<'de> for Either {
-            type Value = BindingFile;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an address or a network in quotes, or { name = \"..\" }, { sni = \"..\" }, { address = \"..\", database = \"..\" }")
-            }
-
-            fn visit_str<E: Error>(self, text: &str) -> Result<BindingFile, E> {
-                parse_net(text).map(|network| BindingFile::Network(Net(network))).map_err(E::custom)
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<BindingFile, A::Error> {
-                BindingTable::deserialize(MapAccessDeserializer::new(map)).map(BindingFile::Table)
-            }
-        }
-        deserializer.deserialize_any(Either)
-    }
-}
-
-impl JsonSchema for BindingFile {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Binding".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let text = generator.subschema_for::<Text>();
-        let table = generator.subschema_for::<BindingTable>();
-        json_schema!({ "description": "An address or a network, or what must hold together.", "anyOf": [text, table] })
-    }
 }
 
 /// A date without a time.
@@ -386,7 +262,7 @@ impl Builder<'_> {
         };
         let name = match &table.name {
             None => None,
-            Some(name) => Some(dns_name(&name.get_ref().0).map_err(|()| {
+            Some(name) => Some(dns_name(&name.get_ref().0).ok_or_else(|| {
                 let mend = match name.get_ref().0.strip_prefix("*.") {
                     Some(_) => "; patterns are for sni",
                     None if name.get_ref().0.contains("://") => "; leave the scheme out",
@@ -403,7 +279,7 @@ impl Builder<'_> {
                     Some(rest) => ("*.", rest),
                     None => ("", text.as_str()),
                 };
-                let rest = dns_name(rest).map_err(|()| {
+                let rest = dns_name(rest).ok_or_else(|| {
                     let mend = if rest.contains('*') { "; a * stands only in front, as \"*.\"" } else { "" };
                     self.refuse(sni, "a TLS server name such as *.s3.example.com", mend)
                 })?;

@@ -4,166 +4,16 @@
 
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
-use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use toml::Spanned;
 
 use crate::net::Transport;
-use crate::policy::field::{MAX_FILE_BYTES, Ordered, PortList, Text};
+use crate::policy::field::{MAX_FILE_BYTES, Text, printed_ports};
 use crate::policy::homoglyph::fold;
-use crate::policy::mistake::{Origin, PolicyError, list, mend, quoted};
+use crate::policy::mistake::{LineCounter, Origin, PolicyError, list, mend, quoted};
 use crate::policy::table::{ANY, Needs, Reading, Row, Skip, Table, TlsReading};
+use crate::policy::table_shape::{NeedsFile, ReadingFile, RowFile, TableFile, TlsFile};
 use crate::protocol;
-
-/// A connection table: one printed table, its lines as printed, and our reading of each.
-#[derive(Deserialize, JsonSchema, Debug)]
-#[serde(deny_unknown_fields)]
-pub struct TableFile {
-    /// `vendor/document`; without it, the path below `rules/`, or the file's stem.
-    #[schemars(with = "Option<Text>")]
-    name: Option<Spanned<Text>>,
-    /// The document's title as printed.
-    document: Text,
-    /// What the table is, where it is nobody's print.
-    note: Option<Text>,
-    /// How many lines are printed: rows and skips together must be as many.
-    #[schemars(with = "Option<usize>")]
-    printed: Option<Spanned<usize>>,
-    /// The services whose point of view the page takes: Ingress and Egress are said of them.
-    #[serde(default)]
-    #[schemars(with = "Vec<Text>")]
-    subjects: Vec<Spanned<Text>>,
-    /// Names printed here for what another document names otherwise: as printed = canonical.
-    #[serde(default)]
-    #[schemars(with = "Ordered<Text>")]
-    aliases: Ordered<Spanned<Text>>,
-    /// Printed lines left out on purpose.
-    #[serde(default)]
-    #[schemars(with = "Vec<SkipFile>")]
-    skip: Vec<SkipFile>,
-    /// One for each printed line, in printed order.
-    #[serde(default)]
-    #[schemars(with = "Vec<RowFile>")]
-    row: Vec<Spanned<RowFile>>,
-}
-
-/// A printed line left out on purpose.
-#[derive(Deserialize, JsonSchema, Debug)]
-#[serde(deny_unknown_fields)]
-struct SkipFile {
-    #[schemars(with = "Text")]
-    id: Spanned<Text>,
-    /// Why it is left out.
-    because: Text,
-}
-
-/// One printed line: its cells, then our reading.
-#[derive(Deserialize, JsonSchema, Debug)]
-#[serde(deny_unknown_fields)]
-struct RowFile {
-    /// The printed number, or an id of ours where print has none.
-    #[schemars(with = "Text")]
-    id: Spanned<Text>,
-    /// Printed cells, verbatim; a blank cell is left out.
-    source: Option<Text>,
-    destination: Option<Text>,
-    protocol: Option<Text>,
-    #[schemars(with = "Option<Text>")]
-    port: Option<Spanned<Text>>,
-    classification: Option<Text>,
-    data: Option<Text>,
-    /// The roles that may begin, where not the printed source alone; `"*"` is any address.
-    #[schemars(with = "Option<Vec<Text>>")]
-    from: Option<Spanned<Vec<Spanned<Text>>>>,
-    /// The roles that may answer, where not the printed destination alone; `"*"` is any address.
-    #[schemars(with = "Option<Vec<Text>>")]
-    to: Option<Spanned<Vec<Spanned<Text>>>>,
-    /// What the row allows; may be left out only where `refers_to` says where it stands.
-    #[schemars(with = "Option<Vec<ReadingFile>>")]
-    readings: Option<Spanned<Vec<Spanned<ReadingFile>>>>,
-    /// Whether one reading suffices for the row to be seen, or all are needed.
-    #[schemars(with = "NeedsFile")]
-    needs: Option<Spanned<NeedsFile>>,
-    /// The connection exists in some deployments only.
-    #[serde(default)]
-    optional: bool,
-    /// The site may put another port in force.
-    #[serde(default)]
-    port_is_configurable: bool,
-    /// The row of this table whose port, once configured, is this row's too.
-    #[schemars(with = "Option<Text>")]
-    port_follows: Option<Spanned<Text>>,
-    /// Both ends usually stand on one host or in one pod.
-    #[serde(default)]
-    same_host: bool,
-    /// The document that holds the rest.
-    refers_to: Option<Text>,
-    /// Rows of this table whose flows show this one too.
-    #[serde(default)]
-    #[schemars(with = "Vec<Text>")]
-    credited_with: Vec<Spanned<Text>>,
-    /// Why the reading adds anything to print.
-    note: Option<Text>,
-}
-
-/// One way in which a row may be met.
-#[derive(Deserialize, JsonSchema, Debug)]
-#[serde(deny_unknown_fields)]
-struct ReadingFile {
-    /// `tcp` where left out.
-    #[schemars(with = "Option<TransportName>")]
-    transport: Option<Spanned<Text>>,
-    /// Ports of the responder, for ICMP types of the message; `[]` is a logical connection, never any port.
-    ports: PortList,
-    /// Names of protocols; without it any content is fine.
-    #[serde(default)]
-    #[schemars(with = "Vec<Text>")]
-    protocols: Vec<Spanned<Text>>,
-    /// `either` where left out.
-    #[serde(default)]
-    tls: TlsFile,
-    /// A connect without payload meets it.
-    #[serde(default)]
-    bare_connect: bool,
-    note: Option<Text>,
-}
-
-#[derive(Deserialize, JsonSchema, Clone, Copy, Debug)]
-#[serde(rename_all = "lowercase")]
-enum NeedsFile {
-    Any,
-    All,
-}
-
-/// What print says of encryption.
-#[derive(Deserialize, JsonSchema, Clone, Copy, Debug, Default)]
-#[serde(rename_all = "lowercase")]
-enum TlsFile {
-    /// Plaintext is not allowed.
-    Required,
-    /// Plaintext is a warning.
-    Expected,
-    /// The documents contradict each other.
-    Disputed,
-    /// Both are as documented.
-    #[default]
-    Either,
-    /// Plaintext is documented; TLS is a note.
-    Plain,
-}
-
-/// The names of transports, for the schema alone.
-#[derive(JsonSchema)]
-#[schemars(rename_all = "lowercase")]
-#[expect(dead_code, reason = "stands in the schema for what `Transport::from_name` reads")]
-enum TransportName {
-    Tcp,
-    Udp,
-    Sctp,
-    Icmp,
-    Icmp6,
-}
 
 /// The last ICMP type: one byte.
 const LAST_ICMP_TYPE: u16 = 255;
@@ -218,29 +68,6 @@ pub fn parse_table(text: &str, path: &str) -> Result<Table, PolicyError> {
 /// Lower-case hexadecimal SHA-256.
 pub fn sha256(text: &str) -> String {
     Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Lines of ascending offsets in one pass.
-struct LineCounter<'a> {
-    rest: &'a str,
-    offset: usize,
-    line: usize,
-}
-
-impl<'a> LineCounter<'a> {
-    fn new(text: &'a str) -> Self {
-        Self { rest: text, offset: 0, line: 1 }
-    }
-
-    fn line(&mut self, offset: usize) -> usize {
-        let ahead = offset.saturating_sub(self.offset);
-        if let Some((passed, rest)) = self.rest.split_at_checked(ahead) {
-            self.line += passed.bytes().filter(|&byte| byte == b'\n').count();
-            self.rest = rest;
-            self.offset = offset;
-        }
-        self.line
-    }
 }
 
 /// The name that the file gives, or the path below `rules/`, or the stem.
@@ -529,17 +356,6 @@ impl<'a> Builder<'a> {
         let mend = format!("; the readings have \"{ours}\": mend one, or add a note that says why");
         Err(self.refuse(port, "the printed ports in the readings", &mend))
     }
-}
-
-/// The numbers and ranges of a printed port cell: `25, 443`, `9092/9093`, `12300-12307`.
-pub fn printed_ports(cell: &str) -> Vec<(u16, u16)> {
-    let mut ranges: Vec<(u16, u16)> = cell
-        .split([',', '/', ' ', ';'])
-        .filter_map(|part| crate::policy::field::parse_range(part).ok())
-        .map(|range| (range.low, range.high))
-        .collect();
-    ranges.sort_unstable();
-    ranges
 }
 
 #[cfg(test)]

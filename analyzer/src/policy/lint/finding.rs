@@ -127,9 +127,12 @@ pub fn listed(rows: &[At<'_>]) -> String {
     out
 }
 
+/// Values with the rows that print them.
+pub type Values<'a> = Vec<(String, Vec<At<'a>>)>;
+
 /// What rows print in one cell, each value with its rows: `Egress in genesys/gcxi 8, Intra-cluster in genesys/iwd 15`.
-pub fn by_value<'a>(rows: &[At<'a>], cell: impl Fn(At<'a>) -> Option<String>) -> Vec<(String, Vec<At<'a>>)> {
-    let mut values: Vec<(String, Vec<At<'a>>)> = Vec::new();
+pub fn by_value<'a>(rows: &[At<'a>], cell: impl Fn(At<'a>) -> Option<String>) -> Values<'a> {
+    let mut values: Values<'a> = Vec::new();
     for &at in rows {
         let Some(value) = cell(at) else { continue };
         match values.iter_mut().find(|(known, _)| *known == value) {
@@ -141,7 +144,7 @@ pub fn by_value<'a>(rows: &[At<'a>], cell: impl Fn(At<'a>) -> Option<String>) ->
 }
 
 /// The values in words.
-pub fn in_words(values: &[(String, Vec<At<'_>>)]) -> String {
+pub fn in_words(values: &Values<'_>) -> String {
     let parts: Vec<String> =
         values.iter().map(|(value, rows)| format!("{value} in {}", listed(rows))).collect();
     parts.join(", but ")
