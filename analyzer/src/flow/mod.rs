@@ -1,6 +1,8 @@
 //! The door to flows.
 
+pub mod claim;
 pub mod community;
+pub mod copies;
 #[cfg(test)]
 mod fixture;
 pub mod history;
