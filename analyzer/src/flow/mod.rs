@@ -7,6 +7,7 @@ pub mod copies;
 mod fixture;
 pub mod history;
 pub mod initiator;
+pub mod key;
 pub mod opening;
 #[cfg(test)]
 mod properties;

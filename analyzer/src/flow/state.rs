@@ -5,9 +5,10 @@
 use crate::flow::claim::Claim;
 use crate::flow::copies::Recent;
 use crate::flow::history::{Event, Letters};
+use crate::flow::key::Key;
 use crate::flow::record::{Facts, Span};
 use crate::flow::stream::{Assembly, SANE_BYTES, Segment, ahead};
-use crate::net::{Address, Endpoint, Pair, Side, TimeNs, Transport};
+use crate::net::{Endpoint, Pair, Side, TimeNs, Transport};
 use crate::packet::frame::Place;
 use crate::packet::view::{Packet, flag};
 
@@ -16,18 +17,6 @@ use crate::packet::view::{Packet, flag};
 pub const RESET_WINDOW: i64 = 65_535;
 
 const NEVER: TimeNs = TimeNs::MAX;
-
-/// Both ends and the transport, as the first packet had them; for ICMP, ports are the type and its counterpart.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Key {
-    pub addresses: Pair<Address>,
-    pub ports: Pair<u16>,
-    pub transport: Transport,
-    /// An ICMP message that has no answer: nothing comes back on this key.
-    pub is_one_way: bool,
-    /// What separates equal five-tuples: an interned VLAN or tunnel; 0 for none.
-    pub apart: u32,
-}
 
 /// The state of a flow.
 #[derive(Clone, Debug)]
