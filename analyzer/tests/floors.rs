@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 
 /// Each floor and those that it may import, besides itself.
 const FLOORS: &[(&str, &[&str])] = &[
-    ("cli", &["live", "capture", "report", "audit", "verdict", "policy", "protocol", "flow", "packet", "net"]),
+    (
+        "cli",
+        &["live", "capture", "report", "audit", "verdict", "policy", "protocol", "flow", "packet", "net"],
+    ),
     ("live", &["capture", "report", "audit", "verdict", "policy", "packet", "net"]),
     ("report", &["audit", "verdict", "policy", "protocol", "packet", "net"]),
     ("audit", &["verdict", "policy", "protocol", "flow", "packet", "net"]),
@@ -24,8 +27,21 @@ const NEIGHBOURS: &[(&str, &[&str])] = &[("verdict/checks", &[])];
 
 /// What the core never names: files, sockets, clocks, the environment, printing, asynchrony.
 const NEVER_IN_CORE: &[&str] = &[
-    "std::fs", "std::net::Tcp", "std::net::Udp", "std::env", "std::process", "SystemTime", "Instant::now", "println!",
-    "eprintln!", "print!(", "async fn", "tokio", ".await", "rand::", "std::thread",
+    "std::fs",
+    "std::net::Tcp",
+    "std::net::Udp",
+    "std::env",
+    "std::process",
+    "SystemTime",
+    "Instant::now",
+    "println!",
+    "eprintln!",
+    "print!(",
+    "async fn",
+    "tokio",
+    ".await",
+    "rand::",
+    "std::thread",
 ];
 
 const CORE: &[&str] = &["net", "packet", "flow", "protocol", "policy", "verdict", "audit", "report"];
@@ -50,7 +66,11 @@ fn sources() -> Vec<Source> {
             let floor = path.split('/').next().unwrap().trim_end_matches(".rs").to_owned();
             let text = fs::read_to_string(file).unwrap();
             let is_test_only = text.contains("#![cfg(test)]");
-            (!is_test_only && floor != "main" && floor != "lib").then(|| Source { path, floor, code: plain(&text) })
+            (!is_test_only && floor != "main" && floor != "lib").then(|| Source {
+                path,
+                floor,
+                code: plain(&text),
+            })
         })
         .collect()
 }
@@ -117,11 +137,17 @@ fn every_file_imports_only_from_the_floors_below() {
         };
         for import in imports(&source.code) {
             if import != source.floor && !allowed.contains(&import.as_str()) {
-                wrong.push(format!("{}: imports `{import}`, which does not stand below `{}`", source.path, source.floor));
+                wrong.push(format!(
+                    "{}: imports `{import}`, which does not stand below `{}`",
+                    source.path, source.floor
+                ));
             }
         }
         if source.code.contains("super::") {
-            wrong.push(format!("{}: names `super::`; import from the file that defines the thing", source.path));
+            wrong.push(format!(
+                "{}: names `super::`; import from the file that defines the thing",
+                source.path
+            ));
         }
         if source.code.contains("pub use ") {
             wrong.push(format!("{}: re-exports; import from the file that defines the thing", source.path));
@@ -135,7 +161,9 @@ fn the_core_opens_nothing_reads_no_clock_and_prints_nothing() {
     let mut wrong = Vec::new();
     let sources = sources();
     let tests = test_only(&sources);
-    for source in sources.iter().filter(|source| CORE.contains(&source.floor.as_str()) && !tests.contains(&source.path)) {
+    for source in
+        sources.iter().filter(|source| CORE.contains(&source.floor.as_str()) && !tests.contains(&source.path))
+    {
         for never in NEVER_IN_CORE.iter().filter(|never| source.code.contains(*never)) {
             wrong.push(format!("{}: names `{never}`", source.path));
         }
@@ -150,12 +178,17 @@ fn a_protocol_imports_no_other_protocol_and_a_check_no_other_check() {
     let members: BTreeSet<String> = door
         .code
         .lines()
-        .filter_map(|line| line.trim().strip_prefix('&')?.split_once("::").map(|(module, _)| module.to_owned()))
+        .filter_map(|line| {
+            line.trim().strip_prefix('&')?.split_once("::").map(|(module, _)| module.to_owned())
+        })
         .collect();
     assert!(members.len() >= 35, "the registry shows only {members:?}");
     let mut wrong = Vec::new();
     for source in &sources {
-        let Some(file) = source.path.strip_prefix("protocol/").map(|file| file.trim_end_matches(".rs")) else { continue };
+        let Some(file) = source.path.strip_prefix("protocol/").map(|file| file.trim_end_matches(".rs"))
+        else {
+            continue;
+        };
         if file == "mod" {
             continue;
         }
@@ -168,7 +201,10 @@ fn a_protocol_imports_no_other_protocol_and_a_check_no_other_check() {
     }
     for (folder, helpers) in NEIGHBOURS {
         let module = folder.replace('/', "::");
-        for source in sources.iter().filter(|source| source.path.starts_with(folder) && !source.path.ends_with("mod.rs")) {
+        for source in sources
+            .iter()
+            .filter(|source| source.path.starts_with(folder) && !source.path.ends_with("mod.rs"))
+        {
             for rest in source.code.split(&format!("{module}::")).skip(1) {
                 let import = name(rest);
                 if !helpers.contains(&import.as_str()) {
