@@ -2,8 +2,13 @@
 //!
 //! The data climbs: frame, packet, flow, identity, verdict, report. See ARCHITECTURE.md.
 
+pub mod audit;
+pub mod capture;
+pub mod cli;
 pub mod flow;
 pub mod net;
 pub mod packet;
 pub mod policy;
 pub mod protocol;
+pub mod report;
+pub mod verdict;

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use ipnet::IpNet;
 
-use crate::policy::table::PortSet;
+use crate::policy::mistake::Place;
+use crate::policy::table::{PortSet, Reading, Row, Table};
 
 /// One customer's site file.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -25,6 +26,54 @@ pub struct Site {
     /// Where it was read, for messages.
     pub path: String,
     pub sha256: String,
+    /// Where names stand in the file, for mistakes that only the tables show.
+    pub places: BTreeMap<Mark, Place>,
+}
+
+/// A name in a site file whose place is kept.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Mark {
+    Table(String),
+    Role(String),
+    Ports(String, String),
+    Row(String, String),
+    Alias(String),
+    Canonical(String),
+    WaiverReason(usize),
+    WaiverInitiator(usize),
+    WaiverResponder(usize),
+}
+
+impl Site {
+    /// The further names' canonical one; tables have aliases of their own.
+    pub fn canonical<'a>(&'a self, name: &'a str) -> &'a str {
+        self.aliases.iter().find(|(further, _)| further == name).map_or(name, |(_, canonical)| canonical)
+    }
+
+    /// The ports that the site puts in force for a row: its own, or those of the rows that share its port.
+    pub fn ports_of(&self, table: &Table, row: &Row) -> Option<&PortSet> {
+        let key = |id: &str| (table.name.clone(), id.to_owned());
+        if let Some(ports) = self.ports.get(&key(&row.id)) {
+            return Some(ports);
+        }
+        let leader = row.port_follows.as_ref().unwrap_or(&row.id);
+        table
+            .rows
+            .iter()
+            .filter(|other| other.id == *leader || other.port_follows.as_ref() == Some(leader))
+            .find_map(|other| self.ports.get(&key(&other.id)))
+    }
+
+    /// The row's readings with the site's ports in place of the printed ones.
+    pub fn readings_of(&self, table: &Table, row: &Row) -> Vec<Reading> {
+        let mut readings = row.readings.clone();
+        if let Some(ports) = self.ports_of(table, row) {
+            for reading in &mut readings {
+                reading.ports = ports.clone();
+            }
+        }
+        readings
+    }
 }
 
 /// One way in which an endpoint fills a role. All that is given must hold.

@@ -1,5 +1,7 @@
 //! A connection table: one printed table, its rows as printed, and our reading of each.
 
+use std::fmt;
+
 use crate::net::Transport;
 
 /// One printed connection table.
@@ -17,9 +19,29 @@ pub struct Table {
     pub aliases: Vec<(String, String)>,
     /// In printed order.
     pub rows: Vec<Row>,
+    /// Printed lines that the file leaves out on purpose.
+    pub skips: Vec<Skip>,
+    /// Where it was read, for messages.
+    pub path: String,
     /// Lower-case hexadecimal SHA-256 of the file.
     pub sha256: String,
 }
+
+/// A printed line that the file leaves out, and why.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Skip {
+    pub id: String,
+    pub because: String,
+}
+
+/// The role that any address fills, bound or not.
+pub const ANY: &str = "*";
+
+/// The role of every address outside the site's networks and outside private ranges.
+pub const PUBLIC_INTERNET: &str = "Public Internet";
+
+/// Roles that no site needs to bind.
+pub const BUILT_IN_ROLES: [&str; 2] = [ANY, PUBLIC_INTERNET];
 
 /// One printed line.
 #[derive(Clone, PartialEq, Debug)]
@@ -45,12 +67,46 @@ pub struct Row {
     pub optional: bool,
     /// The site may put another port in force.
     pub port_is_configurable: bool,
+    /// The row of this table whose port, once configured, is this row's too.
+    pub port_follows: Option<String>,
+    /// Both ends usually stand on one host or in one pod, where a capture does not see them.
+    pub same_host: bool,
     /// The document that holds the rest, where the row refers to one.
     pub refers_to: Option<String>,
     /// Rows of the same table whose flows show this one too (a translation behind a cluster address).
     pub credited_with: Vec<String>,
     /// Why the reading adds anything to print.
     pub note: Option<String>,
+    /// Line of the row in its file, from 1.
+    pub line: usize,
+}
+
+impl Table {
+    /// The row of that id.
+    pub fn row(&self, id: &str) -> Option<&Row> {
+        self.rows.iter().find(|row| row.id == id)
+    }
+
+    /// The canonical form of a name printed in this table.
+    pub fn canonical<'a>(&'a self, name: &'a str) -> &'a str {
+        self.aliases.iter().find(|(printed, _)| printed == name).map_or(name, |(_, canonical)| canonical)
+    }
+
+    /// Every role of the rows, in canonical form, sorted.
+    pub fn roles(&self) -> Vec<&str> {
+        let mut roles: Vec<&str> =
+            self.rows.iter().flat_map(|row| row.from.iter().chain(&row.to)).map(String::as_str).collect();
+        roles.sort_unstable();
+        roles.dedup();
+        roles
+    }
+}
+
+impl Row {
+    /// The ports of all readings together.
+    pub fn all_ports(&self) -> PortSet {
+        PortSet::new(self.readings.iter().flat_map(|reading| reading.ports.ranges()).copied().collect())
+    }
 }
 
 /// How many of a row's readings must be met for it to be seen.
@@ -65,6 +121,7 @@ pub enum Needs {
 #[derive(Clone, PartialEq, Debug)]
 pub struct Reading {
     pub transport: Transport,
+    /// Ports of the responder; for ICMP the types of the message that begins.
     /// Empty for a logical connection: never "any port".
     pub ports: PortSet,
     /// Names of the protocol registry; empty where any content is fine.
@@ -97,6 +154,39 @@ pub struct PortSet {
     ranges: Vec<(u16, u16)>,
 }
 
+impl TlsReading {
+    /// Every value, in the order of the schema.
+    pub const ALL: [Self; 5] = [Self::Required, Self::Expected, Self::Disputed, Self::Either, Self::Plain];
+
+    /// The name in tables, reports and JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Required => "required",
+            Self::Expected => "expected",
+            Self::Disputed => "disputed",
+            Self::Either => "either",
+            Self::Plain => "plain",
+        }
+    }
+}
+
+impl fmt::Display for PortSet {
+    /// `25, 443, 12300-12307`; two neighbours are listed, `9092, 9093`; empty for the empty set.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, &(low, high)) in self.ranges.iter().enumerate() {
+            let comma = if at == 0 { "" } else { ", " };
+            if low == high {
+                write!(f, "{comma}{low}")?;
+            } else if high - low == 1 {
+                write!(f, "{comma}{low}, {high}")?;
+            } else {
+                write!(f, "{comma}{low}-{high}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
 impl PortSet {
     /// The set of these inclusive ranges, in any order.
     pub fn new(mut ranges: Vec<(u16, u16)>) -> Self {
@@ -119,6 +209,11 @@ impl PortSet {
     /// Whether the set is empty.
     pub fn is_empty(&self) -> bool {
         self.ranges.is_empty()
+    }
+
+    /// Whether the two sets share a port.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        self.ranges.iter().any(|&(low, high)| other.ranges.iter().any(|&(l, h)| low <= h && l <= high))
     }
 
     /// Whether `port` is in the set.

@@ -5,38 +5,52 @@ pub mod probe;
 
 mod agentx;
 mod amqp;
+mod ber;
 mod cassandra;
 mod dhcp;
-mod dns;
+mod dhcpv6;
+mod dialogue;
+pub mod dns;
 mod elasticsearch;
 mod ftp;
 mod http;
 mod http2;
 mod imap;
 mod kafka;
+mod kafka_api;
 mod kerberos;
 mod ldap;
 mod memcached;
 mod mongodb;
 mod mqtt;
 mod mysql;
+mod nats;
+mod netbios_ns;
 mod ntp;
 mod onc_rpc;
 mod openwire;
 mod pekko;
 mod pop3;
 mod postgresql;
+mod postgresql_messages;
 mod rdp;
 mod redis;
+mod rtsp;
+mod sides;
 mod sip;
 mod smb;
 mod smtp;
 mod snmp;
+mod ssdp;
 mod ssh;
 mod stomp;
+mod stun;
 mod syslog;
 mod tds;
 mod tls;
+mod tls_hello;
+mod tlv;
+mod wire_name;
 mod zookeeper;
 
 use crate::protocol::probe::Probe;
@@ -47,6 +61,7 @@ pub const ALL: &[&dyn Probe] = &[
     &amqp::Amqp,
     &cassandra::Cassandra,
     &dhcp::Dhcp,
+    &dhcpv6::Dhcpv6,
     &dns::Dns,
     &elasticsearch::Elasticsearch,
     &ftp::Ftp,
@@ -60,6 +75,8 @@ pub const ALL: &[&dyn Probe] = &[
     &mongodb::Mongodb,
     &mqtt::Mqtt,
     &mysql::Mysql,
+    &nats::Nats,
+    &netbios_ns::NetbiosNs,
     &ntp::Ntp,
     &onc_rpc::OncRpc,
     &openwire::Openwire,
@@ -68,12 +85,15 @@ pub const ALL: &[&dyn Probe] = &[
     &postgresql::Postgresql,
     &rdp::Rdp,
     &redis::Redis,
+    &rtsp::Rtsp,
     &sip::Sip,
     &smb::Smb,
     &smtp::Smtp,
     &snmp::Snmp,
+    &ssdp::Ssdp,
     &ssh::Ssh,
     &stomp::Stomp,
+    &stun::Stun,
     &syslog::Syslog,
     &tds::Tds,
     &tls::Tls,

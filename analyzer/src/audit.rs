@@ -1,0 +1,409 @@
+//! The whole journey on one page: frames in, verdicts out.
+//!
+//! An audit is a value: push frames, finish, and the outcomes of several audits over shares of one
+//! observation add up. It opens nothing, reads no clock and prints nothing.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::flow::key::hash_of;
+use crate::flow::opening::View;
+use crate::flow::record::Record;
+use crate::flow::table::{Bounds, Ended, FlowId, Table, hash};
+use crate::net::{Address, Side, TimeNs};
+use crate::packet::decode::Decoder;
+use crate::packet::frame::{Frame, Place};
+use crate::packet::reason::Undecoded;
+use crate::packet::view::Packet;
+use crate::policy::index::{Policy, RowId};
+use crate::protocol;
+use crate::protocol::probe::{Identity, identify};
+use crate::verdict::content;
+use crate::verdict::coverage::Coverage;
+use crate::verdict::facts::Case;
+use crate::verdict::finding::Findings;
+use crate::verdict::judge::{Judgement, judge};
+use crate::verdict::names::Names;
+use crate::verdict::reason::{Note, Reason, Verdict};
+use crate::verdict::resolver::Resolver;
+use crate::verdict::waiver;
+
+/// What an audit is to do.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Flows between addresses without a role are judged too.
+    pub judge_all: bool,
+    /// Every flow is kept for a list of flows.
+    pub keep_flows: bool,
+    /// The part of the flows that is this audit's: `index` of `of`. Every audit sees every frame.
+    pub share: Share,
+    pub bounds: Bounds,
+}
+
+/// One of several audits side by side.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Share {
+    pub index: u32,
+    pub of: u32,
+}
+
+impl Share {
+    /// Whether a flow of this hash is in the share. The upper bits decide: the lower ones place the flow in the table.
+    fn holds(self, hash: u64) -> bool {
+        (hash >> 32) % u64::from(self.of.max(1)) == u64::from(self.index)
+    }
+}
+
+impl Default for Share {
+    fn default() -> Self {
+        Self { index: 0, of: 1 }
+    }
+}
+
+/// What an audit remembers of a flow while it runs.
+#[derive(Debug, Default)]
+struct Memo {
+    identity: Option<Box<Identity>>,
+    /// What loss took from the opening, once that was let go.
+    hidden: Option<&'static str>,
+    /// Opening bytes when the probes were asked last, both sides together.
+    asked_bytes: u32,
+    asked_sides: u8,
+}
+
+/// One audit.
+#[derive(Debug)]
+pub struct Audit {
+    policy: Arc<Policy>,
+    options: Options,
+    decoder: Decoder,
+    flows: Table<Memo>,
+    resolver: Resolver,
+    tally: Tally,
+    capture: u16,
+    counted: Undecoded,
+}
+
+/// One flow and what was made of it.
+#[derive(Clone, Debug)]
+pub struct Flow {
+    pub record: Record,
+    pub identity: Identity,
+    /// What loss or truncation took from its opening.
+    pub hidden: Option<&'static str>,
+    pub judgement: Judgement,
+}
+
+/// What an audit, or several together, came to.
+#[derive(Debug)]
+pub struct Outcome {
+    pub packets: u64,
+    pub flows: u64,
+    pub reasons: BTreeMap<Reason, u64>,
+    pub waived: u64,
+    pub duplicates: u64,
+    pub findings: Findings,
+    pub remarks: BTreeMap<RemarkKey, RemarkTally>,
+    pub coverage: Coverage,
+    pub names: Names,
+    /// By capture, what gave no packet.
+    pub undecoded: BTreeMap<u16, Undecoded>,
+    /// Flows that a bound ended early, judged before they were let go.
+    pub evicted: u64,
+    /// ICMP errors that belong to flows of the observation.
+    pub icmp_errors: u64,
+    pub first_ns: Option<TimeNs>,
+    pub last_ns: Option<TimeNs>,
+    /// In order of first packet; empty unless asked for.
+    pub list: Vec<Flow>,
+}
+
+/// What makes remarks one.
+pub type RemarkKey = (Note, RowId, Address, Address);
+
+/// One remark over all flows that share it.
+#[derive(Clone, Debug)]
+pub struct RemarkTally {
+    pub flows: u64,
+    pub example: (TimeNs, Place),
+    pub ports: (u16, u16),
+    pub roles: [Vec<crate::policy::index::RoleId>; 2],
+}
+
+/// Remarks kept; more of the same kind are counted with the first.
+const MAX_REMARKS: usize = 10_000;
+
+#[derive(Debug)]
+struct Tally {
+    outcome: Outcome,
+    judge_all: bool,
+    keep_flows: bool,
+}
+
+impl Audit {
+    /// An audit that has seen nothing.
+    pub fn new(policy: Arc<Policy>, options: Options) -> Self {
+        Self {
+            resolver: Resolver::new(Names::wanting(policy.wanted_names())),
+            tally: Tally::new(&policy, &options),
+            decoder: Decoder::new(crate::packet::fragment::Bounds::default()),
+            flows: Table::new(options.bounds),
+            policy,
+            options,
+            capture: 0,
+            counted: Undecoded::default(),
+        }
+    }
+
+    /// Takes one frame of the observation.
+    pub fn push(&mut self, frame: &Frame<'_>) {
+        let capture = frame.place.capture();
+        if capture != self.capture {
+            self.settle_undecoded();
+            self.capture = capture;
+        }
+        let Self { decoder, flows, resolver, tally, policy, options, .. } = self;
+        tally.outcome.packets += 1;
+        tally.outcome.first_ns =
+            Some(tally.outcome.first_ns.map_or(frame.time_ns, |first| first.min(frame.time_ns)));
+        tally.outcome.last_ns = tally.outcome.last_ns.max(Some(frame.time_ns));
+        decoder.decode(frame, &mut |packet| take(packet, options.share, policy, flows, resolver, tally));
+    }
+
+    /// Ends everything that is still open and says what it came to.
+    pub fn finish(mut self) -> Outcome {
+        {
+            let Self { decoder, flows, resolver, tally, policy, options, .. } = &mut self;
+            decoder.flush(&mut |packet| take(packet, options.share, policy, flows, resolver, tally));
+        }
+        self.settle_undecoded();
+        let Self { flows, resolver, mut tally, policy, .. } = self;
+        let evicted = flows.counts().evicted;
+        flows.finish(&mut |ended| tally.settle(&policy, &resolver.names, ended));
+        let mut outcome = tally.outcome;
+        outcome.evicted = evicted;
+        outcome.names = resolver.names;
+        outcome
+            .list
+            .sort_by_key(|flow| (flow.record.first_ns, flow.record.first, flow.record.carrier.is_none()));
+        outcome
+    }
+
+    /// Books what the decoder counted since the last capture began.
+    fn settle_undecoded(&mut self) {
+        let now = self.decoder.undecoded();
+        let mut since = Undecoded::default();
+        for (reason, count) in now.iter() {
+            since.count_many(reason, count - self.counted.get(reason));
+        }
+        if !since.is_empty() {
+            self.tally.outcome.undecoded.entry(self.capture).or_default().add(&since);
+        }
+        self.counted = now.clone();
+    }
+}
+
+/// Takes one packet: its flow, its opening, its identity.
+fn take(
+    packet: &Packet<'_>,
+    share: Share,
+    policy: &Policy,
+    flows: &mut Table<Memo>,
+    resolver: &mut Resolver,
+    tally: &mut Tally,
+) {
+    if resolver.is_wanted() {
+        let (source, destination) = (packet.source, packet.destination);
+        resolver.observe(packet.transport, source, destination, packet.time_ns, packet.payload);
+    }
+    let hash = hash(packet);
+    let of_flow =
+        packet.about.map_or(hash, |about| hash_of(about.transport, about.source, about.destination));
+    if !share.holds(of_flow) {
+        return;
+    }
+    // An ICMP error belongs to the flow that it complains of, and is no flow of its own where that is known.
+    if packet.about.is_some() && flows.icmp_error(packet).is_some() {
+        tally.outcome.icmp_errors += u64::from(packet.packets);
+        return;
+    }
+    let names = &resolver.names;
+    let pushed = flows.push_hashed(hash, packet, &mut |ended| tally.settle(policy, names, ended));
+    if pushed.opening_grew {
+        look(flows, pushed.id);
+    }
+}
+
+/// Asks the probes about a flow's opening where enough is new.
+fn look(flows: &mut Table<Memo>, id: FlowId) {
+    let Some((opening, memo)) = flows.opening_and_note(id) else { return };
+    let view = opening.view();
+    if !is_worth_asking(&view, memo) {
+        return;
+    }
+    let identity = identify(protocol::ALL, &view);
+    let is_settled = identity.settled;
+    memo.hidden = content::hidden(&view);
+    memo.identity = Some(Box::new(identity));
+    if is_settled {
+        flows.drop_opening(id);
+    }
+}
+
+/// Probes are asked when a side speaks for the first time, when a side ends, and when the bytes have
+/// grown by half: a long opening in small pieces costs a handful of rounds, not one a piece.
+fn is_worth_asking(view: &View<'_>, memo: &mut Memo) -> bool {
+    let (a, b) = (view.sides[Side::A], view.sides[Side::B]);
+    let bytes = (a.bytes.len() + b.bytes.len()) as u32;
+    let bit = |is_set: bool, at: u8| u8::from(is_set) << at;
+    let sides = bit(!a.bytes.is_empty(), 0)
+        | bit(!b.bytes.is_empty(), 1)
+        | bit(!a.is_open(), 2)
+        | bit(!b.is_open(), 3);
+    if bytes == 0 {
+        return false;
+    }
+    let is_known = memo.identity.as_ref().is_some_and(|identity| identity.is_known());
+    let grew = bytes > memo.asked_bytes && (is_known || bytes >= memo.asked_bytes + memo.asked_bytes / 2);
+    if sides == memo.asked_sides && !grew {
+        return false;
+    }
+    memo.asked_sides = sides;
+    memo.asked_bytes = bytes;
+    true
+}
+
+impl Tally {
+    fn new(policy: &Policy, options: &Options) -> Self {
+        Self {
+            outcome: Outcome {
+                packets: 0,
+                flows: 0,
+                reasons: BTreeMap::new(),
+                waived: 0,
+                duplicates: 0,
+                findings: Findings::default(),
+                remarks: BTreeMap::new(),
+                coverage: Coverage::new(policy),
+                names: Names::default(),
+                undecoded: BTreeMap::new(),
+                evicted: 0,
+                icmp_errors: 0,
+                first_ns: None,
+                last_ns: None,
+                list: Vec::new(),
+            },
+            judge_all: options.judge_all,
+            keep_flows: options.keep_flows,
+        }
+    }
+
+    /// Judges a flow that ended and counts it.
+    fn settle(&mut self, policy: &Policy, names: &Names, ended: Ended<Memo>) {
+        let Ended { mut record, note: mut memo, .. } = ended;
+        let identity = last_word(&record, &mut memo);
+        if let Some(client) = identity.client {
+            record.spoke_as_client(client);
+        }
+        let outcome = &mut self.outcome;
+        outcome.flows += 1;
+        outcome.duplicates += record.duplicates;
+        let case = Case {
+            policy,
+            names,
+            record: &record,
+            identity: &identity,
+            hidden: memo.hidden,
+            judge_all: self.judge_all,
+        };
+        let judgement = judge(case);
+        *outcome.reasons.entry(judgement.reason).or_default() += 1;
+        outcome.coverage.count(&record, &judgement);
+        outcome.remark(&record, &judgement);
+        if self.keep_flows {
+            outcome.list.push(Flow {
+                record: record.clone(),
+                identity: identity.clone(),
+                hidden: memo.hidden,
+                judgement: judgement.clone(),
+            });
+        }
+        if matches!(judgement.verdict(), Verdict::NotAllowed | Verdict::Undetermined) {
+            let waiver = waiver::accepting(policy, &record, &judgement);
+            outcome.waived += u64::from(waiver.is_some());
+            outcome.findings.count(&record, &identity, judgement, waiver);
+        }
+    }
+}
+
+/// What content proves of a flow that ended: nothing more will come.
+fn last_word(record: &Record, memo: &mut Memo) -> Identity {
+    if let Some(opening) = record.opening.as_deref() {
+        memo.hidden = content::hidden(&opening.view());
+        return identify(protocol::ALL, &opening.view());
+    }
+    memo.identity.take().map_or_else(Identity::default, |identity| *identity)
+}
+
+impl Outcome {
+    fn remark(&mut self, record: &Record, judgement: &Judgement) {
+        let (source, destination) = (judgement.initiator, judgement.initiator.other());
+        for &(note, row) in &judgement.notes {
+            let key = (note, row, record.ends[source].address, record.ends[destination].address);
+            let tally = RemarkTally {
+                flows: 1,
+                example: (record.first_ns, record.first),
+                ports: (record.ends[source].port, record.ends[destination].port),
+                roles: [judgement.roles[source].clone(), judgement.roles[destination].clone()],
+            };
+            self.add_remark(key, tally);
+        }
+    }
+
+    fn add_remark(&mut self, key: RemarkKey, tally: RemarkTally) {
+        let is_full = self.remarks.len() >= MAX_REMARKS;
+        match self.remarks.get_mut(&key) {
+            Some(mine) => mine.add(tally),
+            None if is_full => {}
+            None => {
+                self.remarks.insert(key, tally);
+            }
+        }
+    }
+
+    /// Adds the outcome of an audit over another share of the flows of the same frames.
+    pub fn add_share(&mut self, other: Self) {
+        self.flows += other.flows;
+        for (reason, flows) in other.reasons {
+            *self.reasons.entry(reason).or_default() += flows;
+        }
+        self.waived += other.waived;
+        self.duplicates += other.duplicates;
+        self.findings.add(other.findings);
+        for (key, tally) in other.remarks {
+            self.add_remark(key, tally);
+        }
+        self.coverage.add(&other.coverage);
+        self.evicted += other.evicted;
+        self.icmp_errors += other.icmp_errors;
+        self.list.extend(other.list);
+        self.list
+            .sort_by_key(|flow| (flow.record.first_ns, flow.record.first, flow.record.carrier.is_none()));
+    }
+
+    /// Flows with this verdict.
+    pub fn verdicts(&self, verdict: Verdict) -> u64 {
+        self.reasons.iter().filter(|(reason, _)| reason.verdict() == verdict).map(|(_, flows)| flows).sum()
+    }
+}
+
+impl RemarkTally {
+    fn add(&mut self, other: Self) {
+        self.flows += other.flows;
+        if other.example < self.example {
+            self.example = other.example;
+            self.ports = other.ports;
+            self.roles = other.roles;
+        }
+    }
+}

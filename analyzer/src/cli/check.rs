@@ -1,0 +1,56 @@
+//! `check`: judge saved captures.
+
+use crate::audit::Options;
+use crate::cli::args::{CheckArgs, Format, OutputArgs, Scope};
+use crate::cli::load;
+use crate::cli::output::{self, Done, Failure};
+use crate::cli::run;
+use crate::report::build::{self, Context};
+use crate::report::json;
+use crate::report::model::Report;
+use crate::report::terminal::{self, Look};
+
+/// Runs the command.
+///
+/// # Errors
+/// What kept it from judging.
+pub fn run(args: &CheckArgs) -> Done {
+    let policy = std::sync::Arc::new(load::policy(&args.policy)?);
+    let judge_all = args.policy.scope == Scope::All;
+    let options = Options { judge_all, ..run::options(&args.capture) };
+    let wants_digest = args.output.format != Format::Terminal;
+    let read = run::read(&args.capture, &policy, options, wants_digest)?;
+    let context = Context { captures: read.captures, judge_all, filter: args.capture.filter.clone() };
+    let report = build::report(&read.outcome, &policy, context);
+    write(&report, &args.output)?;
+    let stopped: Vec<&str> =
+        report.captures.iter().filter_map(|capture| capture.stopped.as_deref()).collect();
+    if !stopped.is_empty() {
+        for line in stopped {
+            output::complain(line);
+        }
+        return Err(Failure::Quiet);
+    }
+    Ok(!report
+        .findings
+        .iter()
+        .any(|finding| finding.waived.is_none() && args.fail_on.is_reached_by(&finding.severity)))
+}
+
+/// Renders a report and writes it.
+///
+/// # Errors
+/// That it could not be written.
+pub fn write(report: &Report, args: &OutputArgs) -> Result<(), Failure> {
+    let text = match args.format {
+        Format::Terminal => terminal::render(
+            report,
+            Look {
+                columns: output::columns(args.columns),
+                colour: output::may_colour(args.output.is_some()),
+            },
+        ),
+        Format::Json => json::render(report),
+    };
+    output::write(&text, args.output.as_deref())
+}

@@ -1,0 +1,110 @@
+//! Tables and sites from files, and the policy they make.
+
+use std::path::{Path, PathBuf};
+
+use crate::cli::args::PolicyArgs;
+use crate::cli::output::{Failure, complain};
+use crate::policy::index::Policy;
+use crate::policy::shipped;
+use crate::policy::site::Site;
+use crate::policy::site_check::check_site;
+use crate::policy::site_file::parse_site;
+use crate::policy::table::Table;
+use crate::policy::table_file::parse_table;
+use crate::verdict::reason::Reason;
+
+/// A table or a site file of more bytes than this is none. The longest shipped one has 20 KiB.
+const MAX_FILE_BYTES: u64 = 64 << 20;
+
+/// The policy that the arguments ask for.
+///
+/// Tables are those of `--table`, else those that the site names, else all of Genesys'.
+///
+/// # Errors
+/// The first mistake in a table or the site file, with its place.
+pub fn policy(args: &PolicyArgs) -> Result<Policy, Failure> {
+    let site = args.site.as_deref().map(site).transpose()?;
+    let mut tables = Vec::new();
+    if !args.tables.is_empty() {
+        for name in &args.tables {
+            tables.push(table(name, Path::new("."))?);
+        }
+    } else if let (Some(site), Some(path)) = (&site, &args.site)
+        && !site.tables.is_empty()
+    {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        for name in &site.tables {
+            tables.push(table(name, folder)?);
+        }
+    } else {
+        for name in shipped::names().filter(|name| name.starts_with("genesys/")) {
+            tables.push(table(name, Path::new("."))?);
+        }
+    }
+    distinct(&tables)?;
+    if let Some(site) = &site {
+        let reasons: Vec<&str> = Reason::waivable().map(Reason::name).collect();
+        for remark in check_site(site, &tables, &reasons)? {
+            complain(&remark.to_string());
+        }
+    }
+    Ok(Policy::compile(tables, site))
+}
+
+/// A shipped table by name, or a file; a relative path is taken from `folder`.
+///
+/// # Errors
+/// That there is no such table, or the first mistake in it.
+pub fn table(name: &str, folder: &Path) -> Result<Table, Failure> {
+    if let Some(table) = shipped::table(name) {
+        return Ok(table?);
+    }
+    let path: PathBuf = folder.join(name);
+    if !path.is_file() {
+        let known: Vec<&str> = shipped::names().collect();
+        return Err(Failure::Said(format!(
+            "{name}: expected a shipped table ({}) or a file, found neither",
+            known.join(", ")
+        )));
+    }
+    let text = read_text(&path)?;
+    Ok(parse_table(&text, &path.display().to_string())?)
+}
+
+fn site(path: &Path) -> Result<Site, Failure> {
+    let text = read_text(path)?;
+    Ok(parse_site(&text, &path.display().to_string())?)
+}
+
+/// The text of a file of tables, site or audit.
+///
+/// # Errors
+/// One line with the path and the cause.
+pub fn read_text(path: &Path) -> Result<String, Failure> {
+    let place = path.display();
+    let length = std::fs::metadata(path)
+        .map_err(|error| Failure::Said(format!("{place}: expected a readable file, found `{error}`")))?
+        .len();
+    if length > MAX_FILE_BYTES {
+        return Err(Failure::Said(format!(
+            "{place}: expected at most {MAX_FILE_BYTES} bytes, found {length}"
+        )));
+    }
+    let bytes = std::fs::read(path)
+        .map_err(|error| Failure::Said(format!("{place}: expected a readable file, found `{error}`")))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        Failure::Said(format!("{place}: expected UTF-8 text, found another byte at offset {at}"))
+    })
+}
+
+fn distinct(tables: &[Table]) -> Result<(), Failure> {
+    let mut names: Vec<&str> = tables.iter().map(|table| table.name.as_str()).collect();
+    names.sort_unstable();
+    match names.windows(2).find(|pair| pair.first() == pair.last()) {
+        Some([twice, ..]) => {
+            Err(Failure::Said(format!("table {twice}: expected each table once, found it twice")))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,47 @@
+//! Arguments to command to exit code.
+//!
+//! Exit codes: 0 nothing at or above `--fail-on`, 1 findings, 2 could not judge.
+
+mod args;
+mod check;
+mod explain;
+mod flows;
+mod load;
+mod output;
+mod report;
+mod run;
+mod tables;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::args::{Args, Command};
+use crate::cli::output::Failure;
+
+/// Nothing at or above the threshold was found.
+const CLEAN: u8 = 0;
+/// Findings at or above the threshold.
+const FINDINGS: u8 = 1;
+/// Bad usage, an unreadable capture, a bad table, a report that could not be written.
+const COULD_NOT_JUDGE: u8 = 2;
+
+/// Parses the command line and runs it.
+pub fn main() -> ExitCode {
+    let result = match Args::parse().command {
+        Command::Check(args) => check::run(&args),
+        Command::Flows(args) => flows::run(&args),
+        Command::Tables(args) => tables::run(&args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Report(args) => report::run(&args),
+    };
+    match result {
+        Ok(true) => ExitCode::from(CLEAN),
+        Ok(false) => ExitCode::from(FINDINGS),
+        Err(Failure::Quiet) => ExitCode::from(COULD_NOT_JUDGE),
+        Err(Failure::Said(line)) => {
+            output::complain(&line);
+            ExitCode::from(COULD_NOT_JUDGE)
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! Reading an observation through one audit or several side by side.
+
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::audit::{Audit, Options, Outcome, Share};
+use crate::capture::batch::Batch;
+use crate::capture::facts::{CaptureFacts, Compression};
+use crate::capture::set::Input;
+use crate::capture::source::{self, Observation};
+use crate::cli::args::{CaptureArgs, Separate};
+use crate::cli::output::{Failure, complain};
+use crate::policy::index::Policy;
+use crate::report::model::Capture;
+use crate::report::time::rfc3339;
+
+/// What was read, and what it came to.
+#[derive(Debug)]
+pub struct Read {
+    pub outcome: Outcome,
+    pub captures: Vec<Capture>,
+}
+
+/// Batches that wait for a slower audit. A batch is about a megabyte.
+const QUEUED_BATCHES: usize = 4;
+
+/// More audits side by side than this wait for the reader.
+const MAX_THREADS: usize = 4;
+
+/// The audit options that the arguments ask for.
+pub fn options(args: &CaptureArgs) -> Options {
+    let mut options = Options::default();
+    options.bounds.separate_vlan = args.separate.contains(&Separate::Vlan);
+    options.bounds.separate_tunnel = args.separate.contains(&Separate::Tunnel);
+    if let Some(max_flows) = args.max_flows {
+        options.bounds.max_flows = usize::try_from(max_flows).unwrap_or(usize::MAX);
+    }
+    options
+}
+
+/// Reads all captures and audits them.
+///
+/// # Errors
+/// What kept a capture from being opened.
+pub fn read(
+    args: &CaptureArgs,
+    policy: &Arc<Policy>,
+    options: Options,
+    digest: bool,
+) -> Result<Read, Failure> {
+    let inputs: Vec<Input> = args.captures.iter().map(|path| Input::from_arg(path.as_os_str())).collect();
+    let mut observation = source::open(&inputs, &source::Options { filter: args.filter.clone(), digest })?;
+    let progress = Progress::over(&observation);
+    let threads = args.threads.map_or_else(cores, |threads| threads as usize);
+    let outcome = if threads <= 1 {
+        alone(&mut observation, policy, options, &progress)?
+    } else {
+        together(&mut observation, policy, options, threads, &progress)?
+    };
+    progress.finish();
+    for skipped in observation.skipped() {
+        complain(&format!("{}: left out: {}", skipped.path, skipped.reason));
+    }
+    let captures = observation.facts().iter().map(capture).collect();
+    Ok(Read { outcome, captures })
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get().min(MAX_THREADS))
+}
+
+fn alone(
+    observation: &mut Observation,
+    policy: &Arc<Policy>,
+    options: Options,
+    progress: &Progress,
+) -> Result<Outcome, Failure> {
+    let mut audit = Audit::new(Arc::clone(policy), options);
+    while let Some(batch) = observation.next_batch()? {
+        for frame in batch.frames() {
+            audit.push(&frame);
+        }
+        progress.tick(observation);
+    }
+    Ok(audit.finish())
+}
+
+fn together(
+    observation: &mut Observation,
+    policy: &Arc<Policy>,
+    options: Options,
+    threads: usize,
+    progress: &Progress,
+) -> Result<Outcome, Failure> {
+    let of = u32::try_from(threads).unwrap_or(1);
+    let mut queues: Vec<SyncSender<Batch>> = Vec::with_capacity(threads);
+    let mut workers: Vec<JoinHandle<Outcome>> = Vec::with_capacity(threads);
+    for index in 0..of {
+        let (queue, batches) = sync_channel::<Batch>(QUEUED_BATCHES);
+        let mut audit = Audit::new(Arc::clone(policy), Options { share: Share { index, of }, ..options });
+        let worker = std::thread::Builder::new()
+            .name(format!("audit-{index}"))
+            .spawn(move || {
+                for batch in batches {
+                    for frame in batch.frames() {
+                        audit.push(&frame);
+                    }
+                }
+                audit.finish()
+            })
+            .map_err(|error| {
+                Failure::Said(format!("expected to start a thread, found `{error}`; try --threads 1"))
+            })?;
+        queues.push(queue);
+        workers.push(worker);
+    }
+    while let Some(batch) = observation.next_batch()? {
+        for queue in &queues {
+            // A worker that is gone has panicked; joining it says so.
+            let _ = queue.send(batch.clone());
+        }
+        progress.tick(observation);
+    }
+    drop(queues);
+    let mut whole: Option<Outcome> = None;
+    for worker in workers {
+        let outcome = worker
+            .join()
+            .map_err(|_| Failure::Said("an audit thread ended early; please report this".to_owned()))?;
+        match &mut whole {
+            None => whole = Some(outcome),
+            Some(whole) => whole.add_share(outcome),
+        }
+    }
+    whole.ok_or(Failure::Quiet)
+}
+
+/// The written shape of what is known of a capture.
+fn capture(facts: &CaptureFacts) -> Capture {
+    Capture {
+        path: facts.path.clone(),
+        sha256: facts.sha256.clone(),
+        format: facts.format.name().to_owned(),
+        compression: (facts.compression != Compression::None).then(|| facts.compression.name().to_owned()),
+        packets: facts.packets,
+        bytes: facts.bytes,
+        first: facts.first_ns.map(rfc3339),
+        last: facts.last_ns.map(rfc3339),
+        truncated: facts.truncated,
+        stopped: facts.stopped.clone(),
+        filtered: facts.filtered_packets,
+        dropped: facts
+            .interfaces
+            .iter()
+            .any(|interface| interface.if_drop.is_some() || interface.os_drop.is_some())
+            .then(|| facts.dropped()),
+        undecoded: std::collections::BTreeMap::new(),
+        problems: facts.problems.iter().map(|(reason, &count)| ((*reason).to_owned(), count)).collect(),
+    }
+}
+
+/// A bar on standard error while it is a terminal.
+struct Progress(Option<ProgressBar>);
+
+/// How often the bar is drawn, at most, a second.
+const DRAWS: u8 = 5;
+
+impl Progress {
+    fn over(observation: &Observation) -> Self {
+        if !std::io::stderr().is_terminal() {
+            return Self(None);
+        }
+        let total = observation.progress().total_bytes();
+        let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr_with_hz(DRAWS));
+        let form = match total {
+            Some(_) => "{bytes} of {total_bytes} {wide_bar} {bytes_per_sec}, {eta} left",
+            None => "{bytes} read, {bytes_per_sec}",
+        };
+        if let Ok(style) = ProgressStyle::with_template(form) {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(Duration::from_millis(1000 / u64::from(DRAWS)));
+        Self(Some(bar))
+    }
+
+    fn tick(&self, observation: &Observation) {
+        if let Some(bar) = &self.0 {
+            bar.set_position(observation.progress().read_bytes());
+        }
+    }
+
+    fn finish(&self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
+}
