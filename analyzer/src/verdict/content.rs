@@ -61,9 +61,6 @@ fn known(reading: &Reading, protocol: &'static str, identity: &Identity) -> Cont
         TlsReading::Required => Content::Plaintext { is_mild: false },
         TlsReading::Expected => Content::Plaintext { is_mild: true },
         TlsReading::Disputed => Content::Disputed,
-        TlsReading::Either | TlsReading::Plain if reading.protocols.is_empty() => {
-            return Content::TransportOnly;
-        }
         TlsReading::Either | TlsReading::Plain => return Content::Agrees,
     };
     if is_undecided(identity) {
