@@ -129,6 +129,16 @@ impl<'a> Facts<'a> {
         self.source_roles.is_empty() && self.destination_roles.is_empty()
     }
 
+    /// Whether the flow is an ICMP error: unreachable, source quench, redirect, time exceeded, parameter problem;
+    /// ICMPv6's types 1 to 4 (RFC 792, RFC 4443 section 2.1).
+    pub fn is_icmp_error(&self) -> bool {
+        match self.case.record.transport {
+            Transport::Icmp => matches!(self.source.port, 3 | 4 | 5 | 11 | 12),
+            Transport::Icmp6 => matches!(self.source.port, 1..=4),
+            _ => false,
+        }
+    }
+
     /// The reading that a fit is about.
     pub fn reading(&self, fit: &Fit) -> Option<&'a Reading> {
         self.case.policy.entry(fit.row).readings.get(fit.reading)
