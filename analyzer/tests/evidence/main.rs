@@ -5,4 +5,6 @@
 #[cfg(test)]
 mod program;
 #[cfg(test)]
+mod protocol_captures;
+#[cfg(test)]
 mod shared_captures;

@@ -20,10 +20,17 @@ const NAMES: &[(&str, &str)] = &[
     ("memcache", "memcached"),
     ("mdns", "dns"),
     ("llmnr", "dns"),
+    ("netbios", "netbios-ns"),
 ];
 
 /// Flows named otherwise on purpose: capture, their name, ours, and why ours is right.
 const DIFFERENCES: &[(&str, &str, &str, &str)] = &[
+    (
+        "ndpi__1kxun.pcap",
+        "netbios",
+        "",
+        "NetBIOS datagrams, which carry SMB mailslots; what is named here is the name service alone",
+    ),
     (
         "zeek__http-connect-with-header.pcap",
         "http",
