@@ -13,7 +13,11 @@ overlay() {
     read -r node peer <<<"$pair"
     last=$(address "$node")
     last=${last##*.}
-    on "$node" ip link add link eth0 name vlan100 type vlan id 100
+    if ! on "$node" ip link add link eth0 name vlan100 type vlan id 100 2>/dev/null; then
+      on "$node" ip tuntap add vlan100 mode tap
+      on "$node" ip link set vlan100 address "$(on "$node" cat /sys/class/net/eth0/address)" mtu 1496
+      background "$node" "$node-vlan" python3 "$LAB/clients/vlan_tap.py" eth0 vlan100 100
+    fi
     on "$node" ip address add "10.92.0.$last/24" dev vlan100
     on "$node" ip link add vxlan42 type vxlan id 42 remote "$(address "$peer")" local "$(address "$node")" dev eth0 dstport 4789
     on "$node" ip address add "10.93.0.$last/24" dev vxlan42

@@ -434,3 +434,21 @@ https_named() { http "$1" --resolve "$3:443:$(address "$2")" "https://$3${4:-/}"
 
 # udp_say NODE HOST PORT
 udp_say() { on "$1" timeout 3 socat - "UDP:$(address "$2"):$3" <<<"anybody there" >/dev/null 2>&1; }
+
+# smtpd_start NODE: OpenSMTPD on 25 with STARTTLS and on 465, for the domain lab.example.
+smtpd_start() {
+  local home="$WORK/smtpd-$1"
+  certificate
+  mkdir -p "$home"
+  install -m 600 "$WORK/server.key" "$home/key"
+  cat >"$home/smtpd.conf" <<C
+pki lab cert "$WORK/server.crt"
+pki lab key "$home/key"
+listen on $(address "$1") port 25 tls pki lab hostname $1.lab.example
+listen on $(address "$1") port 465 smtps pki lab hostname $1.lab.example
+action "keep" maildir "$home/%{user.username}"
+match from any for domain "lab.example" action "keep"
+C
+  background "$1" "$1-smtpd" sh -c "mount -t tmpfs -o mode=711 none /var/spool/smtpd; mount -t tmpfs none /run; exec smtpd -d -f '$home/smtpd.conf'"
+  ready "$1" 25 30
+}
