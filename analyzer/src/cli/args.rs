@@ -176,7 +176,10 @@ pub enum Scope {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub enum Format {
     Terminal,
+    /// All of it; `report`, `diff` and `check --verify` read it
     Json,
+    /// One file that needs no network
+    Html,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]

@@ -9,7 +9,7 @@ use crate::packet::reason::Kind;
 use crate::policy::index::{Policy, RoleId, RowId};
 use crate::policy::print::reading_in_words;
 use crate::report::model::{
-    Capture, End, Example, Finding, Near, Quantiles, Remark, Report, Role, RowCoverage, SCHEMA, SiteRef,
+    Capture, End, Example, Finding, Near, Quantiles, Remark, Report, Role, RowCoverage, SCHEMA, Settings, SiteRef,
     Summary, TableRef, Tool, Waived,
 };
 use crate::report::time::rfc3339;
@@ -24,6 +24,9 @@ pub struct Context {
     pub captures: Vec<Capture>,
     pub judge_all: bool,
     pub filter: Option<String>,
+    pub settings: Settings,
+    /// SHA-256 of the executable.
+    pub tool_sha256: Option<String>,
 }
 
 /// The report of an audit.
@@ -43,13 +46,14 @@ pub fn report(outcome: &Outcome, policy: &Policy, context: Context) -> Report {
     findings.extend(expired(outcome, policy));
     Report {
         schema: SCHEMA.to_owned(),
-        tool: Tool { name: "uncharted".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
+        tool: Tool { name: "uncharted".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned(), sha256: context.tool_sha256 },
         captures,
         tables: policy.tables().iter().map(table_ref).collect(),
         site: policy.site().map(|site| SiteRef { path: site.path.clone(), sha256: site.sha256.clone() }),
         mode: policy.mode().name().to_owned(),
         scope: if context.judge_all { "all" } else { "documented" }.to_owned(),
         filter: context.filter,
+        settings: context.settings,
         summary: summary(outcome, &coverage),
         findings,
         notes: remarks(outcome, policy),
@@ -135,6 +139,7 @@ fn written(policy: &Policy, key: &Key, ports: &[u16], found: &finding::Finding) 
         message: message(policy, key, ports, found),
         community_id: finding::community_id(key.transport, example.initiator, example.responder),
         waived,
+        evidence: None,
     }
 }
 
@@ -185,6 +190,7 @@ fn expired(outcome: &Outcome, policy: &Policy) -> Vec<Finding> {
             ),
             community_id: String::new(),
             waived: None,
+            evidence: None,
         })
         .collect()
 }
@@ -230,6 +236,8 @@ fn row(outcome: &Outcome, policy: &Policy, id: RowId, tally: &RowTally) -> RowCo
         port: printed.port.clone(),
         classification: printed.classification.clone(),
         data: printed.data.clone(),
+        from: printed.from.clone(),
+        to: printed.to.clone(),
         reading: entry.readings.iter().map(reading_in_words).collect(),
         reading_note: printed.note.clone(),
         status: status.name().to_owned(),
