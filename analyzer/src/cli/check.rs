@@ -20,7 +20,8 @@ pub fn run(args: &CheckArgs) -> Done {
     let options = Options { judge_all, ..run::options(&args.capture) };
     let wants_digest = args.output.format != Format::Terminal;
     let read = run::read(&args.capture, &policy, options, wants_digest)?;
-    let context = Context { captures: read.captures, judge_all, filter: args.capture.filter.clone() };
+    let context =
+        Context { captures: read.captures, judge_all, filter: args.capture.filter.clone(), window: None };
     let report = build::report(&read.outcome, &policy, context);
     write(&report, &args.output)?;
     let stopped: Vec<&str> =

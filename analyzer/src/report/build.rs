@@ -10,7 +10,7 @@ use crate::policy::index::{Policy, RoleId, RowId};
 use crate::policy::print::reading_in_words;
 use crate::report::model::{
     Capture, End, Example, Finding, Near, Quantiles, Remark, Report, Role, RowCoverage, SCHEMA, SiteRef,
-    Summary, TableRef, Tool, Waived,
+    Summary, TableRef, Tool, Waived, Window,
 };
 use crate::report::time::rfc3339;
 use crate::verdict::coverage::{RowTally, Status, Times};
@@ -24,6 +24,8 @@ pub struct Context {
     pub captures: Vec<Capture>,
     pub judge_all: bool,
     pub filter: Option<String>,
+    /// Of a live audit.
+    pub window: Option<Window>,
 }
 
 /// The report of an audit.
@@ -39,7 +41,7 @@ pub fn report(outcome: &Outcome, policy: &Policy, context: Context) -> Report {
         }
     }
     let coverage = rows(outcome, policy);
-    let mut findings = findings(outcome, policy);
+    let mut findings = listed(&outcome.findings, policy);
     findings.extend(expired(outcome, policy));
     Report {
         schema: SCHEMA.to_owned(),
@@ -50,6 +52,7 @@ pub fn report(outcome: &Outcome, policy: &Policy, context: Context) -> Report {
         mode: policy.mode().name().to_owned(),
         scope: if context.judge_all { "all" } else { "documented" }.to_owned(),
         filter: context.filter,
+        window: context.window,
         summary: summary(outcome, &coverage),
         findings,
         notes: remarks(outcome, policy),
@@ -88,13 +91,9 @@ fn summary(outcome: &Outcome, coverage: &[RowCoverage]) -> Summary {
     }
 }
 
-fn findings(outcome: &Outcome, policy: &Policy) -> Vec<Finding> {
-    outcome
-        .findings
-        .groups()
-        .into_iter()
-        .map(|(key, ports, found)| written(policy, &key, &ports, found))
-        .collect()
+/// Findings as they are written, the gravest first.
+pub fn listed(findings: &finding::Findings, policy: &Policy) -> Vec<Finding> {
+    findings.groups().into_iter().map(|(key, ports, found)| written(policy, &key, &ports, found)).collect()
 }
 
 fn written(policy: &Policy, key: &Key, ports: &[u16], found: &finding::Finding) -> Finding {

@@ -24,6 +24,9 @@ pub struct Report {
     pub scope: String,
     /// The BPF filter in force.
     pub filter: Option<String>,
+    /// What a live audit covers; `null` for saved captures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<Window>,
     pub summary: Summary,
     pub findings: Vec<Finding>,
     /// Remarks that change no verdict.
@@ -32,6 +35,15 @@ pub struct Report {
     pub roles: Vec<Role>,
     /// What bounds turned away, by reason: nothing is lost silently.
     pub turned_away: BTreeMap<String, u64>,
+}
+
+/// The time that a live audit covers, by the clock of the host that watched.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Window {
+    pub from: String,
+    pub to: String,
+    /// More of this window is to come: the next audit replaces this one.
+    pub interim: bool,
 }
 
 /// The program that wrote it.
