@@ -29,6 +29,7 @@ pub fn run(args: &CheckArgs) -> Done {
         judge_all,
         filter: args.capture.filter.clone(),
         settings: settings(&args.capture),
+        window: None,
         tool_sha256: wants_digest.then(own_sha256).flatten(),
     };
     let report = build::report(&read.outcome, &policy, context);
@@ -63,10 +64,8 @@ fn settings(args: &CaptureArgs) -> Settings {
 
 /// SHA-256 of the running executable; `None` where it cannot be read.
 fn own_sha256() -> Option<String> {
-    let mut file = std::fs::File::open(std::env::current_exe().ok()?).ok()?;
-    let mut hash = Sha256::new();
-    std::io::copy(&mut file, &mut hash).ok()?;
-    Some(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    let program = std::fs::read(std::env::current_exe().ok()?).ok()?;
+    Some(Sha256::digest(&program).iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// Renders a report and writes it.

@@ -27,6 +27,9 @@ pub struct Report {
     /// What else was asked for that alters the outcome.
     #[serde(default)]
     pub settings: Settings,
+    /// What a live audit covers; `null` for saved captures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<Window>,
     pub summary: Summary,
     pub findings: Vec<Finding>,
     /// Remarks that change no verdict.
@@ -35,6 +38,15 @@ pub struct Report {
     pub roles: Vec<Role>,
     /// What bounds turned away, by reason: nothing is lost silently.
     pub turned_away: BTreeMap<String, u64>,
+}
+
+/// The time that a live audit covers, by the clock of the host that watched.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Window {
+    pub from: String,
+    pub to: String,
+    /// More of this window is to come: the next audit replaces this one.
+    pub interim: bool,
 }
 
 /// The program that wrote it.
