@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use crate::flow::opening::View;
 use crate::flow::record::Record;
-use crate::flow::table::{Bounds, Ended, FlowId, Table, hash, hash_of};
+use crate::flow::key::hash_of;
+use crate::flow::table::{Bounds, Ended, FlowId, Table, hash};
 use crate::net::{Address, Side, TimeNs};
 use crate::packet::decode::Decoder;
 use crate::packet::frame::{Frame, Place};

@@ -324,7 +324,13 @@ fn message(bytes: &[u8], length: usize, extent: Extent) -> Look<'_> {
     let mut at = HEADER_BYTES;
     let mut unicast_wish = false;
     for _ in 0..header.questions {
-        let Some(after) = wire_name::walk(bytes, at, |_| ()) else { return short };
+        let mut plain = false;
+        let walked = wire_name::walk(bytes, at, |label| plain = label.iter().all(u8::is_ascii_graphic));
+        let Some(after) = walked else { return short };
+        // With its records unseen, a name must look like one; the root's single zero does not.
+        if extent == Extent::Cut && !plain {
+            return short;
+        }
         let mut cursor = Cursor::new(bytes.get(after..).unwrap_or_default());
         let (Some(kind), Some(class)) = (cursor.be16(), cursor.be16()) else { return short };
         if !is_kind(kind) || !is_class(class) {

@@ -35,10 +35,11 @@ impl Probe for Kerberos {
     fn ask(&self, view: &View<'_>) -> Answer {
         let looks = Side::BOTH.map(|side| look(view.transport, &view.sides[side]));
         let asks = |kind: u8| matches!(kind, 10 | 12);
+        // A side met midstream may start within a message: what it says then contradicts nothing.
         let looks = match looks {
-            // A side met midstream may start within a message: what it says then contradicts nothing.
-            [found @ Look::Kind(_), Look::Not] if !view.sides[Side::B].is_first() => [found, Look::More],
-            [Look::Not, found @ Look::Kind(_)] if !view.sides[Side::A].is_first() => [Look::More, found],
+            [Look::Not, Look::Not] => return Answer::No,
+            [found, Look::Not] if !view.sides[Side::B].is_first() => [found, Look::More],
+            [Look::Not, found] if !view.sides[Side::A].is_first() => [Look::More, found],
             looks => looks,
         };
         let (client, kind) = match looks {

@@ -34,10 +34,11 @@ impl Probe for Ldap {
 
     fn ask(&self, view: &View<'_>) -> Answer {
         let looks = Side::BOTH.map(|side| look(view.transport, &view.sides[side]));
+        // A side met midstream may start within a message: what it says then contradicts nothing.
         let looks = match looks {
-            // A side met midstream may start within a message: what it says then contradicts nothing.
-            [found @ Look::Message(_), Look::Not] if !view.sides[Side::B].is_first() => [found, Look::More],
-            [Look::Not, found @ Look::Message(_)] if !view.sides[Side::A].is_first() => [Look::More, found],
+            [Look::Not, Look::Not] => return Answer::No,
+            [found, Look::Not] if !view.sides[Side::B].is_first() => [found, Look::More],
+            [Look::Not, found] if !view.sides[Side::A].is_first() => [Look::More, found],
             looks => looks,
         };
         let client = match looks {

@@ -33,14 +33,14 @@ impl Probe for OncRpc {
 
     fn ask(&self, view: &View<'_>) -> Answer {
         let looks = Side::BOTH.map(|side| look(view.transport, &view.sides[side]));
+        // A side met midstream may start within a message: what it says then contradicts nothing.
+        let looks = match looks {
+            [Look::Not, Look::Not] => return Answer::No,
+            [found, Look::Not] if !view.sides[Side::B].is_first() => [found, Look::More],
+            [Look::Not, found] if !view.sides[Side::A].is_first() => [Look::More, found],
+            looks => looks,
+        };
         match looks {
-            // A side met midstream may start within a message: what it says then contradicts nothing.
-            [Look::Call(call), Look::Not] if !view.sides[Side::B].is_first() => {
-                Answer::Yes(describe(Side::A, call))
-            }
-            [Look::Not, Look::Call(call)] if !view.sides[Side::A].is_first() => {
-                Answer::Yes(describe(Side::B, call))
-            }
             [Look::Not, _] | [_, Look::Not] => Answer::No,
             [Look::Call(call), Look::Reply(_) | Look::More] => Answer::Yes(describe(Side::A, call)),
             [Look::Reply(_) | Look::More, Look::Call(call)] => Answer::Yes(describe(Side::B, call)),

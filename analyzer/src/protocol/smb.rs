@@ -34,12 +34,11 @@ impl Probe for Smb {
     fn ask(&self, view: &View<'_>) -> Answer {
         let mut proved: Option<Claim> = None;
         let mut pending = false;
-        let mut excluded = false;
         for side in Side::BOTH {
             match look(&view.sides[side]) {
                 Look::Not if view.sides[side].is_first() => return Answer::No,
                 // A side met midstream may start within a frame: what it says then contradicts nothing.
-                Look::Not => excluded = true,
+                Look::Not => {}
                 Look::More => pending = true,
                 Look::Proved(found) => {
                     let claim = proved.take().unwrap_or_default();
@@ -49,7 +48,7 @@ impl Probe for Smb {
         }
         match proved {
             Some(claim) => Answer::Yes(claim),
-            None if pending && !excluded => Answer::More,
+            None if pending => Answer::More,
             None => Answer::No,
         }
     }
