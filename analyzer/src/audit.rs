@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::flow::key::hash_of;
 use crate::flow::opening::View;
 use crate::flow::record::Record;
-use crate::flow::key::hash_of;
 use crate::flow::table::{Bounds, Ended, FlowId, Table, hash};
 use crate::net::{Address, Side, TimeNs};
 use crate::packet::decode::Decoder;
