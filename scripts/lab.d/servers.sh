@@ -154,12 +154,11 @@ mock_client() {
   return $status
 }
 
-# activemq_start NODE: OpenWire 61616, STOMP 61613, MQTT 1883, OpenWire over TLS 61617.
+# activemq_start NODE [SCHEME:PORT...]: OpenWire on 61616, and further connectors such as stomp:61613, ssl:61617, tcp:7000.
 activemq_classpath() {
   local jar list=$WORK
-  for jar in activemq-client activemq-broker activemq-stomp activemq-mqtt activemq-openwire-legacy activemq-jaas \
-    geronimo-jms_1.1_spec geronimo-j2ee-management-1.1-spec hawtbuf slf4j-api slf4j-jdk14 mqtt-client hawtdispatch \
-    hawtdispatch-transport geronimo-annotation-1.3-spec; do
+  for jar in activemq-client activemq-broker activemq-stomp activemq-openwire-legacy activemq-jaas \
+    geronimo-jms_1.1_spec geronimo-j2ee-management-1.1-spec hawtbuf slf4j-api slf4j-jdk14 geronimo-annotation-1.3-spec; do
     list+=:/usr/share/java/$jar.jar
   done
   echo "$list"

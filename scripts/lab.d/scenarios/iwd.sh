@@ -4,6 +4,7 @@ TABLE=genesys/iwd
 SHOWS="every documented connection of IWD, IWD Data Mart and Email, then each way to depart from the table"
 SOFTWARE="aiosmtpd (25, 587), Dovecot (993), nginx, curl, elasticsearch-py, Redis 7, PostgreSQL 15, Prometheus, node exporter, OpenSSH"
 STANDS_IN="nginx for IWD, the application gateway, GWS, Digital Channels and Elasticsearch; node exporter for IWD's metrics"
+NEEDS="pip:aiosmtpd pip:elasticsearch tcpdump ethtool socat curl openssl postgresql-15 redis-server redis-tools dovecot-imapd dovecot-pop3d nginx prometheus openssh-server openssh-client python3 prometheus-node-exporter"
 
 DEVIATE_FROM=iwd DEVIATE_TO=database DEVIATE_PORT=5432 OTHER_PORT=5433 DEVIATE_ROWS=8 DEVIATE_PROTOCOL=postgresql BYSTANDER=email
 
