@@ -1,0 +1,10 @@
+//! The program held against captures: what it says of them, end to end, through its command line.
+//!
+//! One binary for all of these tests: linking is what costs.
+
+#[cfg(test)]
+mod program;
+#[cfg(test)]
+mod protocol_captures;
+#[cfg(test)]
+mod shared_captures;
