@@ -4,6 +4,8 @@
 
 mod args;
 mod check;
+mod diff;
+mod evidence;
 mod explain;
 mod flows;
 mod load;
@@ -11,6 +13,7 @@ mod output;
 mod report;
 mod run;
 mod tables;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -34,6 +37,7 @@ pub fn main() -> ExitCode {
         Command::Tables(args) => tables::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Report(args) => report::run(&args),
+        Command::Diff(args) => diff::run(&args),
     };
     match result {
         Ok(true) => ExitCode::from(CLEAN),

@@ -9,8 +9,8 @@ use crate::packet::reason::Kind;
 use crate::policy::index::{Policy, RoleId, RowId};
 use crate::policy::print::reading_in_words;
 use crate::report::model::{
-    Capture, End, Example, Finding, Near, Quantiles, Remark, Report, Role, RowCoverage, SCHEMA, Settings, SiteRef,
-    Summary, TableRef, Tool, Waived,
+    Capture, End, Example, Finding, Near, Quantiles, Remark, Report, Role, RowCoverage, SCHEMA, Settings,
+    SiteRef, Summary, TableRef, Tool, Waived,
 };
 use crate::report::time::rfc3339;
 use crate::verdict::coverage::{RowTally, Status, Times};
@@ -46,7 +46,11 @@ pub fn report(outcome: &Outcome, policy: &Policy, context: Context) -> Report {
     findings.extend(expired(outcome, policy));
     Report {
         schema: SCHEMA.to_owned(),
-        tool: Tool { name: "uncharted".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned(), sha256: context.tool_sha256 },
+        tool: Tool {
+            name: "uncharted".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            sha256: context.tool_sha256,
+        },
         captures,
         tables: policy.tables().iter().map(table_ref).collect(),
         site: policy.site().map(|site| SiteRef { path: site.path.clone(), sha256: site.sha256.clone() }),

@@ -264,11 +264,11 @@ pub fn message(policy: &Policy, key: &Key, ports: &[u16], finding: &Finding) -> 
     let (from, to) =
         (who(&example.initiator_roles, key.initiator), who(&example.responder_roles, key.responder));
     let what = match (key.protocol, finding.tls) {
-        (Some("tls"), _) => " speaks tls".to_owned(),
-        (Some(protocol), true) => format!(" speaks {protocol} over TLS"),
-        (Some(protocol), false) => format!(" speaks {protocol}"),
-        (None, _) if is_mere_attempt(finding.outcome) => " tries".to_owned(),
-        (None, _) => " talks".to_owned(),
+        (Some("tls"), _) => " speaks tls to".to_owned(),
+        (Some(protocol), true) => format!(" speaks {protocol} over TLS to"),
+        (Some(protocol), false) => format!(" speaks {protocol} to"),
+        (None, _) if is_mere_attempt(finding.outcome) => " tries to reach".to_owned(),
+        (None, _) => " talks to".to_owned(),
     };
     let on = match ports {
         [port] if key.transport.is_icmp() => format!("{} code {port}", key.transport),
@@ -283,7 +283,7 @@ pub fn message(policy: &Policy, key: &Key, ports: &[u16], finding: &Finding) -> 
         }
         (None, None) => plainly(key.reason).to_owned(),
     };
-    format!("{from}{what} to {to} on {on}: {because}")
+    format!("{from}{what} {to} on {on}: {because}")
 }
 
 /// The Community ID of the flow between these ends.

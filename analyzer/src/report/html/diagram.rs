@@ -72,7 +72,11 @@ pub fn diagram(page: &Page<'_>, table: &str, rows: &[&RowCoverage], strays: &[(u
     let firm = arrows.iter().filter(|arrow| arrow.row.is_some()).count();
     let laid = layout(&sizes, &edges, firm);
     let (width, height) = (laid.width + 32.0, laid.height + 32.0);
-    let title = format!("Connection diagram of {table}: {} and {}", count(rows.len() as u64, "row"), count(nodes.len() as u64, "box").replace("boxs", "boxes"));
+    let title = format!(
+        "Connection diagram of {table}: {} and {}",
+        count(rows.len() as u64, "row"),
+        count(nodes.len() as u64, "box").replace("boxs", "boxes")
+    );
     html! {
         div.diagram tabindex="0" role="group" aria-label=(title) {
             svg viewBox=(format!("-16 -16 {width:.0} {height:.0}")) width=(format!("{width:.0}")) height=(format!("{height:.0}")) {
@@ -129,9 +133,13 @@ fn row_hint(row: &RowCoverage) -> String {
     )
 }
 
-fn role_box(page: &Page<'_>, nodes: &mut Vec<Node>, roles: &[String], printed: Option<&str>) -> Option<usize> {
-    let roles: Vec<String> =
-        if roles.is_empty() { vec![printed?.to_owned()] } else { roles.to_vec() };
+fn role_box(
+    page: &Page<'_>,
+    nodes: &mut Vec<Node>,
+    roles: &[String],
+    printed: Option<&str>,
+) -> Option<usize> {
+    let roles: Vec<String> = if roles.is_empty() { vec![printed?.to_owned()] } else { roles.to_vec() };
     if let Some(at) = nodes.iter().position(|node| node.roles == roles) {
         return Some(at);
     }
@@ -150,7 +158,12 @@ fn role_box(page: &Page<'_>, nodes: &mut Vec<Node>, roles: &[String], printed: O
         _ => "not seen",
     };
     let name = shown(&roles.join(" / "));
-    nodes.push(Node { hint: format!("{name}: {said}. {}", shown(&addresses.join(", "))), name, roles, class });
+    nodes.push(Node {
+        hint: format!("{name}: {said}. {}", shown(&addresses.join(", "))),
+        name,
+        roles,
+        class,
+    });
     Some(nodes.len() - 1)
 }
 
@@ -274,7 +287,11 @@ fn curve(route: &Route) -> String {
             }
             Some((from_x, from_y)) => {
                 let bend = (x - from_x) * 0.5;
-                path.push_str(&format!("C{:.1} {from_y:.1} {:.1} {y:.1} {x:.1} {y:.1}", from_x + bend, x - bend));
+                path.push_str(&format!(
+                    "C{:.1} {from_y:.1} {:.1} {y:.1} {x:.1} {y:.1}",
+                    from_x + bend,
+                    x - bend
+                ));
             }
         }
         last = Some((x, y));

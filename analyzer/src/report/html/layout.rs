@@ -90,7 +90,13 @@ pub fn layout(sizes: &[Size], edges: &[(usize, usize)], firm: usize) -> Layout {
         let (first, last) = (layer_of(&nodes, from), layer_of(&nodes, to));
         let mut chain = vec![from];
         for layer in first + 1..last {
-            nodes.push(Node { layer, size: Size { width: 0.0, height: LANE }, below: 0.0, y: 0.0, lane: Some(at) });
+            nodes.push(Node {
+                layer,
+                size: Size { width: 0.0, height: LANE },
+                below: 0.0,
+                y: 0.0,
+                lane: Some(at),
+            });
             chain.push(nodes.len() - 1);
         }
         chain.push(to);
@@ -301,8 +307,9 @@ fn place(nodes: &mut [Node], columns: &[Vec<usize>], chains: &[Vec<usize>]) {
                 .map(|&node| {
                     let middle =
                         |node: usize| nodes.get(node).map_or(0.0, |node| node.y + node.size.height / 2.0);
-                    let of: Vec<usize> =
-                        near.get(node).map_or_else(Vec::new, |sides| sides.iter().flatten().copied().collect());
+                    let of: Vec<usize> = near
+                        .get(node)
+                        .map_or_else(Vec::new, |sides| sides.iter().flatten().copied().collect());
                     let own = middle(node);
                     let mean = if of.is_empty() {
                         own
@@ -377,7 +384,12 @@ fn draw(
         .take(count)
         .map(|node| {
             let (x, width) = left.get(node.layer).copied().unwrap_or_default();
-            Placed { x: x + (width - node.size.width) / 2.0, y: node.y, width: node.size.width, height: node.size.height }
+            Placed {
+                x: x + (width - node.size.width) / 2.0,
+                y: node.y,
+                width: node.size.width,
+                height: node.size.height,
+            }
         })
         .collect();
     let middle = |node: usize| nodes.get(node).map_or(0.0, |node| node.y + node.size.height / 2.0);
@@ -409,7 +421,11 @@ fn draw(
         .map(|(at, &(from, to))| {
             let chain = chains.get(at).map_or(&[][..], Vec::as_slice);
             let (Some(&first), Some(&last)) = (chain.first(), chain.last()) else {
-                return if from == to { self_loop(&boxes, from, &mut loops_at) } else { same_column(&boxes, from, to) };
+                return if from == to {
+                    self_loop(&boxes, from, &mut loops_at)
+                } else {
+                    same_column(&boxes, from, to)
+                };
             };
             let mut points = Vec::with_capacity(chain.len());
             for &node in chain {

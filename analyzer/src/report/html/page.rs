@@ -45,7 +45,8 @@ impl<'a> Page<'a> {
 
 /// The id of a row's entry: `r1-internal-6122`.
 pub fn row_anchor(page: &Page<'_>, table: &str, row: &str) -> String {
-    let row: String = row.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect();
+    let row: String =
+        row.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect();
     format!("r{}-{row}", page.table_number(table))
 }
 
@@ -128,7 +129,11 @@ fn answer(report: &Report) -> Markup {
     let seen = rows("seen") + rows("seen-with-deviation");
     let all: u64 = summary.rows.values().sum();
     let of = |severity: &str| {
-        report.findings.iter().filter(|finding| finding.waived.is_none() && finding.severity == severity).count() as u64
+        report
+            .findings
+            .iter()
+            .filter(|finding| finding.waived.is_none() && finding.severity == severity)
+            .count() as u64
     };
     let waived = report.findings.iter().filter(|finding| finding.waived.is_some()).count() as u64;
     let sign = match class {
@@ -202,7 +207,10 @@ fn quality(report: &Report) -> (&'static str, (&'static str, Vec<String>)) {
         class = ("lossy", "Cut");
     }
     if truncated > 0 {
-        lines.push(format!("{} inside a packet", if truncated == 1 { "1 file ends".to_owned() } else { format!("{truncated} files end") }));
+        lines.push(format!(
+            "{} inside a packet",
+            if truncated == 1 { "1 file ends".to_owned() } else { format!("{truncated} files end") }
+        ));
     }
     if stopped > 0 {
         class = ("lossy", "Broken");
@@ -220,7 +228,15 @@ fn quality(report: &Report) -> (&'static str, (&'static str, Vec<String>)) {
     if report.captures.iter().all(|capture| capture.packets == 0) {
         class = ("lossy", "Empty");
     } else {
-        lines.insert(0, format!("{}, {}, {}", count(report.captures.len() as u64, "file"), count(sum(|capture| capture.packets), "packet"), bytes(sum(|capture| capture.bytes))));
+        lines.insert(
+            0,
+            format!(
+                "{}, {}, {}",
+                count(report.captures.len() as u64, "file"),
+                count(sum(|capture| capture.packets), "packet"),
+                bytes(sum(|capture| capture.bytes))
+            ),
+        );
     }
     (class.0, (class.1, lines))
 }
@@ -262,7 +278,15 @@ fn to_do(report: &Report) -> Markup {
 
 /// Departures that show on a documented arrow, and not as one of their own.
 fn is_on_row(finding: &Finding) -> bool {
-    matches!(finding.reason.as_str(), "wrong-protocol" | "plaintext-where-tls" | "protocol-unknown" | "ambiguous-document" | "capture-gap" | "waiver-expired")
+    matches!(
+        finding.reason.as_str(),
+        "wrong-protocol"
+            | "plaintext-where-tls"
+            | "protocol-unknown"
+            | "ambiguous-document"
+            | "capture-gap"
+            | "waiver-expired"
+    )
 }
 
 /// The table in whose picture a departure is drawn: its nearest row's, else the first that knows one of its ends.
@@ -272,7 +296,11 @@ fn table_of<'a>(report: &'a Report, finding: &'a Finding) -> Option<&'a str> {
     }
     let mut ends = finding.responder.roles.iter().chain(&finding.initiator.roles);
     ends.find_map(|role| {
-        report.coverage.iter().find(|row| row.from.contains(role) || row.to.contains(role)).map(|row| row.table.as_str())
+        report
+            .coverage
+            .iter()
+            .find(|row| row.from.contains(role) || row.to.contains(role))
+            .map(|row| row.table.as_str())
     })
 }
 
@@ -317,7 +345,9 @@ fn row_entry(page: &Page<'_>, row: &RowCoverage) -> Markup {
         .findings
         .iter()
         .enumerate()
-        .filter(|(_, finding)| finding.nearest.iter().any(|near| near.table == row.table && near.row == row.row))
+        .filter(|(_, finding)| {
+            finding.nearest.iter().any(|near| near.table == row.table && near.row == row.row)
+        })
         .map(|(at, finding)| (at + 1, finding))
         .collect();
     const RELATED: usize = 12;
