@@ -14,8 +14,9 @@ use crate::cli::check::judged;
 use crate::cli::load;
 use crate::cli::output::{self, Done, Failure};
 use crate::cli::report;
+use crate::report::diff;
 use crate::report::json;
-use crate::report::model::Report;
+use crate::report::model::{Finding, Report};
 use crate::report::words::shown;
 
 /// Differences that are listed; the rest is counted.
@@ -108,8 +109,28 @@ fn differences(saved: &Report, again: &Report) -> Vec<String> {
         return Vec::new();
     }
     let mut found = Vec::new();
-    let value = |report: &Report| serde_json::to_value(report).unwrap_or_default();
+    let changes = diff::diff(saved, again);
+    let is_same_list = changes.findings.new.is_empty() && changes.findings.gone.is_empty();
+    let value = |report: &Report| {
+        let mut value = serde_json::to_value(report).unwrap_or_default();
+        // Lists of other findings are told finding by finding: place by place everything after the first would differ.
+        if let (false, Some(object)) = (is_same_list, value.as_object_mut()) {
+            object.remove("findings");
+        }
+        value
+    };
+    let told = |finding: &Finding| format!("{}: {}", finding.reason, shown(&finding.message));
     walk("", &value(saved), &value(again), &mut found);
+    if !is_same_list {
+        found.extend(changes.findings.gone.iter().map(|finding| format!("finding gone: {}", told(finding))));
+        found.extend(changes.findings.new.iter().map(|finding| format!("finding new: {}", told(finding))));
+        for changed in &changes.findings.changed {
+            found.push(format!("finding changed: {}: {}", told(&changed.new), changed.what.join(", ")));
+        }
+    }
+    if found.is_empty() {
+        found.push("the order of the findings".to_owned());
+    }
     found
 }
 
