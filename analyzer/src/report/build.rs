@@ -142,6 +142,7 @@ fn written(policy: &Policy, key: &Key, ports: &[u16], found: &finding::Finding) 
         message: message(policy, key, ports, found),
         community_id: finding::community_id(key.transport, example.initiator, example.responder),
         waived,
+        said: example.said.iter().map(|(name, text)| ((*name).to_owned(), text.clone())).collect(),
         evidence: None,
     }
 }
@@ -193,6 +194,7 @@ fn expired(outcome: &Outcome, policy: &Policy) -> Vec<Finding> {
             ),
             community_id: String::new(),
             waived: None,
+            said: BTreeMap::new(),
             evidence: None,
         })
         .collect()

@@ -9,9 +9,30 @@ use crate::report::model::{Quantiles, Report};
 use crate::report::words::{ports, shown};
 
 const FINDINGS: [&str; 24] = [
-    "number", "verdict", "reason", "severity", "waived", "flows", "bytes", "outcome", "initiator", "initiator_roles",
-    "responder", "responder_roles", "port", "transport", "protocol", "tls", "direction", "nearest", "first_seen",
-    "last_seen", "capture", "frame", "community_id", "message",
+    "number",
+    "verdict",
+    "reason",
+    "severity",
+    "waived",
+    "flows",
+    "bytes",
+    "outcome",
+    "initiator",
+    "initiator_roles",
+    "responder",
+    "responder_roles",
+    "port",
+    "transport",
+    "protocol",
+    "tls",
+    "direction",
+    "nearest",
+    "first_seen",
+    "last_seen",
+    "capture",
+    "frame",
+    "community_id",
+    "message",
 ];
 
 /// The findings.
@@ -23,7 +44,12 @@ pub fn findings(report: &Report) -> String {
         };
         let near = finding.nearest.iter().map(|near| format!("{}:{}", near.table, near.row));
         let waived = finding.waived.as_ref().map_or_else(String::new, |waived| {
-            format!("{} until {}: {}", waived.owner, waived.until.as_deref().unwrap_or("no end"), waived.because)
+            format!(
+                "{} until {}: {}",
+                waived.owner,
+                waived.until.as_deref().unwrap_or("no end"),
+                waived.because
+            )
         });
         vec![
             (at + 1).to_string(),
@@ -56,9 +82,29 @@ pub fn findings(report: &Report) -> String {
 }
 
 const COVERAGE: [&str; 23] = [
-    "table", "row", "source", "destination", "protocol", "port", "classification", "data", "status", "why", "flows",
-    "bytes", "attempts", "deviations", "undecided", "first_seen", "last_seen", "handshake_p50_us", "handshake_p99_us",
-    "response_p50_us", "response_p99_us", "response_max_us", "same_as",
+    "table",
+    "row",
+    "source",
+    "destination",
+    "protocol",
+    "port",
+    "classification",
+    "data",
+    "status",
+    "why",
+    "flows",
+    "bytes",
+    "attempts",
+    "deviations",
+    "undecided",
+    "first_seen",
+    "last_seen",
+    "handshake_p50_us",
+    "handshake_p99_us",
+    "response_p50_us",
+    "response_p99_us",
+    "response_max_us",
+    "same_as",
 ];
 
 /// The documented rows.

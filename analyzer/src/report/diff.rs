@@ -69,7 +69,8 @@ pub fn diff(old: &Report, new: &Report) -> Diff {
 }
 
 fn finding_changes(old: &Finding, new: &Finding) -> Vec<String> {
-    let waived = |finding: &Finding| if finding.waived.is_some() { "waived" } else { "not waived" }.to_owned();
+    let waived =
+        |finding: &Finding| if finding.waived.is_some() { "waived" } else { "not waived" }.to_owned();
     let mut what = Vec::new();
     if old.waived.is_some() != new.waived.is_some() {
         what.push(format!("{} to {}", waived(old), waived(new)));

@@ -38,8 +38,10 @@ pub fn render(report: &Report) -> String {
 }
 
 fn of_row(report: &Report, row: &RowCoverage) -> Case {
-    let ends = |printed: &Option<String>, roles: &[String]| printed.clone().unwrap_or_else(|| roles.join(" / "));
-    let name = format!("row {}: {} to {}", row.row, ends(&row.source, &row.from), ends(&row.destination, &row.to));
+    let ends =
+        |printed: &Option<String>, roles: &[String]| printed.clone().unwrap_or_else(|| roles.join(" / "));
+    let name =
+        format!("row {}: {} to {}", row.row, ends(&row.source, &row.from), ends(&row.destination, &row.to));
     let departure = report.findings.iter().find(|finding| {
         finding.waived.is_none()
             && finding.verdict == "not-allowed"

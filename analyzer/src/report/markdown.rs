@@ -35,13 +35,14 @@ fn head(text: &mut String, report: &Report) {
         (0, some) => format!("⚠️ {} could not be decided", count(some, "flow")),
         (bad, _) => format!("❌ {} not allowed by the documents", count(bad, "flow")),
     };
-    let seen: u64 = ["seen", "seen-with-deviation"]
-        .iter()
-        .filter_map(|status| summary.rows.get(*status))
-        .sum();
+    let seen: u64 =
+        ["seen", "seen-with-deviation"].iter().filter_map(|status| summary.rows.get(*status)).sum();
     let all: u64 = summary.rows.values().sum();
     let _ = writeln!(text, "## {answer}\n");
-    let _ = writeln!(text, "| flows | allowed | not allowed | undetermined | out of scope | waived | documented rows seen |");
+    let _ = writeln!(
+        text,
+        "| flows | allowed | not allowed | undetermined | out of scope | waived | documented rows seen |"
+    );
     let _ = writeln!(text, "|--:|--:|--:|--:|--:|--:|--:|");
     let _ = writeln!(
         text,
@@ -56,7 +57,10 @@ fn head(text: &mut String, report: &Report) {
         grouped(all)
     );
     if report.mode == "port-only" {
-        let _ = writeln!(text, "**Ports only**: without a site file a row allows any pair of addresses on its port.\n");
+        let _ = writeln!(
+            text,
+            "**Ports only**: without a site file a row allows any pair of addresses on its port.\n"
+        );
     }
     for capture in &report.captures {
         let mut troubles = Vec::new();
@@ -85,7 +89,12 @@ fn section(text: &mut String, title: &str, findings: &[(usize, &Finding)]) {
         let mut what = safe(&finding.message);
         if let Some(waived) = &finding.waived {
             let until = waived.until.as_deref().unwrap_or("no end");
-            what.push_str(&format!("; waived until {} by {}: {}", safe(until), safe(&waived.owner), safe(&waived.because)));
+            what.push_str(&format!(
+                "; waived until {} by {}: {}",
+                safe(until),
+                safe(&waived.owner),
+                safe(&waived.because)
+            ));
         }
         let frame = if finding.example.frame > 0 {
             format!("{}:{}", finding.example.capture, finding.example.frame)
@@ -116,7 +125,10 @@ fn rows(text: &mut String, report: &Report) {
             safe(&table.name),
             count(rows.len() as u64, "documented row")
         );
-        let _ = writeln!(text, "| row | source | destination | protocol | port | flows | status |\n|--|--|--|--|--|--:|--|");
+        let _ = writeln!(
+            text,
+            "| row | source | destination | protocol | port | flows | status |\n|--|--|--|--|--|--:|--|"
+        );
         for row in rows {
             let cell = |cell: &Option<String>| safe(cell.as_deref().unwrap_or(""));
             let why = row.why.as_deref().map_or_else(String::new, |why| format!(": {}", safe(why)));

@@ -155,6 +155,9 @@ pub struct Finding {
     pub message: String,
     pub community_id: String,
     pub waived: Option<Waived>,
+    /// What the example's content said, by name: `server_name`, `host`, `database`.
+    #[serde(default)]
+    pub said: BTreeMap<String, String>,
     /// Its first packets in a file of their own, where that was asked for.
     #[serde(default)]
     pub evidence: Option<Evidence>,

@@ -5,6 +5,7 @@
 
 use serde_json::{Value, json};
 
+use crate::net::Transport;
 use crate::report::model::{End, Finding, Report, RowCoverage};
 use crate::report::words::shown;
 use crate::verdict::reason::Reason;
@@ -13,7 +14,8 @@ const VERSION: &str = "1.3.0";
 
 /// The report as JSON lines.
 pub fn render(report: &Report) -> String {
-    let ended = report.captures.iter().filter_map(|capture| capture.last.as_deref()).max().map_or(0, milliseconds);
+    let ended =
+        report.captures.iter().filter_map(|capture| capture.last.as_deref()).max().map_or(0, milliseconds);
     let mut lines: Vec<Value> = report.coverage.iter().map(|row| of_row(report, row, ended)).collect();
     for (at, finding) in report.findings.iter().enumerate() {
         lines.push(of_finding(report, at + 1, finding));
@@ -125,7 +127,10 @@ fn of_finding(report: &Report, number: usize, finding: &Finding) -> Value {
     });
     if let (Some(waived), Some(object)) = (&finding.waived, value.as_object_mut()) {
         let until = waived.until.as_deref().map_or("no end".to_owned(), shown);
-        object.insert("comment".to_owned(), json!(format!("waived until {until} by {}: {}", shown(&waived.owner), shown(&waived.because))));
+        object.insert(
+            "comment".to_owned(),
+            json!(format!("waived until {until} by {}: {}", shown(&waived.owner), shown(&waived.because))),
+        );
     }
     value
 }
@@ -139,21 +144,16 @@ fn endpoint(end: &End) -> Value {
 }
 
 fn activity(report: &Report, number: usize, finding: &Finding) -> Value {
-    let numbers = match finding.transport.as_str() {
-        "tcp" => Some(6),
-        "udp" => Some(17),
-        "icmp" => Some(1),
-        "icmpv6" => Some(58),
-        _ => None,
-    };
     let mut connection = json!({
         "direction_id": 0,
         "protocol_name": finding.transport,
         "protocol_ver_id": if finding.initiator.address.contains(':') { 6 } else { 4 },
         "community_uid": finding.community_id,
     });
-    if let (Some(number), Some(object)) = (numbers, connection.as_object_mut()) {
-        object.insert("protocol_num".to_owned(), json!(number));
+    if let (Some(transport), Some(object)) =
+        (Transport::from_name(&finding.transport), connection.as_object_mut())
+    {
+        object.insert("protocol_num".to_owned(), json!(transport.number()));
     }
     json!({
         "category_uid": 4, "class_uid": 4001, "activity_id": 6, "type_uid": 400_106,

@@ -111,8 +111,13 @@ mod tests {
     #[test]
     fn every_block_says_its_length_at_both_ends() {
         let interface = Interface { name: Some("eth0".into()), link: 1 };
-        let packet =
-            Kept { interface: 0, time_ns: 1 << 33, wire_bytes: 5, bytes: vec![1, 2, 3], comment: Some("é".into()) };
+        let packet = Kept {
+            interface: 0,
+            time_ns: 1 << 33,
+            wire_bytes: 5,
+            bytes: vec![1, 2, 3],
+            comment: Some("é".into()),
+        };
         let file = file("about", "uncharted", &[interface], &[packet]);
         let mut rest = file.as_slice();
         let mut kinds = Vec::new();

@@ -469,6 +469,7 @@ fn finding_entry(page: &Page<'_>, number: usize, finding: &Finding) -> Markup {
                     }
                     @if !finding.ports.is_empty() { dt { "Ports" } dd { (ports(&finding.ports, 60)) } }
                     dt { "Content" } dd { (finding.transport) ", " (finding.protocol.as_deref().unwrap_or("no protocol recognised")) @if finding.tls { ", with TLS" } ", " (finding.outcome) }
+                    @for (name, text) in &finding.said { dt { (shown(&name.replace('_', " "))) } dd { code { (shown(text)) } } }
                     dt { "Who began" } dd { (finding.direction) }
                     dt { "Traffic" } dd { (count(finding.flows, "flow")) ", " (bytes(finding.bytes)) ", " (short(&finding.first_seen)) " to " (short(&finding.last_seen)) " UTC" }
                     @if let Some(missing) = &finding.missing { dt { "Missing" } dd { (shown(missing)) } }
