@@ -6,9 +6,10 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use crate::flow::key::hash_of;
 use crate::flow::opening::View;
 use crate::flow::record::{Outcome as Fate, Record};
-use crate::flow::table::{Bounds, Ended, EndedBy, FlowId, Pushed, Table, hash, hash_of};
+use crate::flow::table::{Bounds, Ended, EndedBy, FlowId, Pushed, Table, hash};
 use crate::net::{Address, Side, TimeNs, Transport};
 use crate::packet::decode::Decoder;
 use crate::packet::frame::{Frame, Place};

@@ -24,12 +24,14 @@ pub fn run(args: &CheckArgs) -> Done {
         Context { captures: read.captures, judge_all, filter: args.capture.filter.clone(), window: None };
     let report = build::report(&read.outcome, &policy, context);
     write(&report, &args.output)?;
-    let stopped: Vec<&str> =
-        report.captures.iter().filter_map(|capture| capture.stopped.as_deref()).collect();
-    if !stopped.is_empty() {
-        for line in stopped {
-            output::complain(line);
+    let mut is_whole = true;
+    for capture in &report.captures {
+        if let Some(stopped) = &capture.stopped {
+            output::complain(&format!("{}: {stopped}", capture.path));
+            is_whole = false;
         }
+    }
+    if !is_whole {
         return Err(Failure::Quiet);
     }
     Ok(!report

@@ -4,7 +4,7 @@
 
 use sha1::{Digest, Sha1};
 
-use crate::flow::table::counterpart;
+use crate::flow::key::counterpart;
 use crate::net::{Address, Endpoint, Pair, Transport};
 
 /// The seed that tools use unless told otherwise.

@@ -1,10 +1,13 @@
 //! The door to flows.
 
+pub mod claim;
 pub mod community;
+pub mod copies;
 #[cfg(test)]
 mod fixture;
 pub mod history;
 pub mod initiator;
+pub mod key;
 pub mod opening;
 #[cfg(test)]
 mod properties;

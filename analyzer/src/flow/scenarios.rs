@@ -1,9 +1,9 @@
 //! Little packet sequences, and what the table must tell of them.
 
+use crate::flow::copies::COPY_NS;
 use crate::flow::fixture::{packet, tcp, udp};
 use crate::flow::opening::{End, Opening, Start};
 use crate::flow::record::Record;
-use crate::flow::state::COPY_NS;
 use crate::flow::table::{Bounds, Ended, EndedBy, LEAP_NS, Table, UDP_IDLE_NS};
 use crate::net::{Endpoint, Layers, Pair, Side, Transport};
 use crate::packet::view::{About, Mark, Packet};

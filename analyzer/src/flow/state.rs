@@ -2,38 +2,21 @@
 //!
 //! Source: RFC 9293 section 3 (TCP), RFC 5961 (what an endpoint believes of a stray RST or SYN).
 
+use crate::flow::claim::Claim;
+use crate::flow::copies::Recent;
 use crate::flow::history::{Event, Letters};
+use crate::flow::key::Key;
 use crate::flow::record::{Facts, Span};
 use crate::flow::stream::{Assembly, SANE_BYTES, Segment, ahead};
-use crate::net::{Address, Endpoint, Pair, Side, TimeNs, Transport};
+use crate::net::{Endpoint, Pair, Side, TimeNs, Transport};
 use crate::packet::frame::Place;
-use crate::packet::view::{Mark, Packet, TcpHead, flag};
-
-/// Packets of a flow among which a copy is looked for. Copies of one packet follow within a few packets where one
-/// machine sees a frame twice; two machines' captures interleave by bursts of about this size.
-pub const RECENT_PACKETS: usize = 8;
-
-/// Within this time a packet equal to another is its copy: below the least retransmission time-out in use
-/// (200 ms), above what two machines' disciplined clocks differ by.
-pub const COPY_NS: u64 = 50_000_000;
+use crate::packet::view::{Packet, flag};
 
 /// A RST further than this from the expected sequence number is a stray: no receiver without window scaling
 /// would take it.
 pub const RESET_WINDOW: i64 = 65_535;
 
 const NEVER: TimeNs = TimeNs::MAX;
-
-/// Both ends and the transport, as the first packet had them; for ICMP, ports are the type and its counterpart.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Key {
-    pub addresses: Pair<Address>,
-    pub ports: Pair<u16>,
-    pub transport: Transport,
-    /// An ICMP message that has no answer: nothing comes back on this key.
-    pub is_one_way: bool,
-    /// What separates equal five-tuples: an interned VLAN or tunnel; 0 for none.
-    pub apart: u32,
-}
 
 /// The state of a flow.
 #[derive(Clone, Debug)]
@@ -52,8 +35,7 @@ pub struct Flow {
     payload_ns: Pair<TimeNs>,
     letters: Letters,
     bits: u8,
-    recent_at: u8,
-    recent: [Recent; RECENT_PACKETS],
+    recent: Recent,
     pub assembly: Option<Box<Assembly>>,
     rare: Option<Box<Rare>>,
 }
@@ -86,14 +68,6 @@ const LET_GO: u8 = 8;
 const COMPLETE: u8 = 16;
 const UNREACHABLE: u8 = 32;
 
-/// A fingerprint, where it was seen, and when in units of 2^20 ns.
-#[derive(Clone, Copy, Debug, Default)]
-struct Recent {
-    print: u32,
-    place: u16,
-    at: u16,
-}
-
 /// What most flows do not have.
 #[derive(Clone, Debug, Default)]
 pub struct Rare {
@@ -115,70 +89,6 @@ pub struct Rare {
     claim: Option<Claim>,
     /// Where a stray segment ended; the next one there is believed.
     stray: Pair<Option<u32>>,
-}
-
-/// The SYN of a claim, and what it and its retransmissions counted.
-#[derive(Clone, Copy, Debug)]
-pub struct Claim {
-    pub side: Side,
-    pub seq: u32,
-    pub time_ns: TimeNs,
-    pub place: Place,
-    pub mark: Mark,
-    pub packets: u32,
-    pub bytes: u32,
-    pub payload_bytes: u32,
-}
-
-impl Claim {
-    fn of(packet: &Packet<'_>, side: Side) -> Self {
-        Self {
-            side,
-            seq: packet.tcp.seq,
-            time_ns: packet.time_ns,
-            place: packet.place,
-            mark: packet.mark,
-            packets: packet.packets,
-            bytes: packet.ip_bytes,
-            payload_bytes: packet.payload_bytes,
-        }
-    }
-
-    /// The same claim, made again. What would overflow stays with the flow that it was counted for.
-    fn and(mut self, again: &Self) -> Self {
-        let sums = (
-            self.packets.checked_add(again.packets),
-            self.bytes.checked_add(again.bytes),
-            self.payload_bytes.checked_add(again.payload_bytes),
-        );
-        if let (Some(packets), Some(bytes), Some(payload_bytes)) = sums {
-            (self.packets, self.bytes, self.payload_bytes) = (packets, bytes, payload_bytes);
-        }
-        self
-    }
-
-    /// The SYN from `ends` (of the flow that it was met in), without the payload that it may have had.
-    pub fn packet(&self, ends: Pair<Endpoint>) -> Packet<'static> {
-        Packet {
-            time_ns: self.time_ns,
-            place: self.place,
-            vantage: 0,
-            transport: Transport::Tcp,
-            source: ends[self.side],
-            destination: ends[self.side.other()],
-            tcp: TcpHead { seq: self.seq, ack: 0, flags: flag::SYN, window: 0 },
-            packets: self.packets,
-            ip_bytes: self.bytes,
-            payload: &[],
-            payload_bytes: self.payload_bytes,
-            mark: self.mark,
-            ttl: 0,
-            checksum_ok: true,
-            carrier: None,
-            layers: None,
-            about: None,
-        }
-    }
 }
 
 /// What a packet does to the flow that its five-tuple finds.
@@ -208,8 +118,7 @@ impl Flow {
             payload_ns: Pair([NEVER; 2]),
             letters: Letters::default(),
             bits: 0,
-            recent_at: 0,
-            recent: [Recent::default(); RECENT_PACKETS],
+            recent: Recent::default(),
             assembly: None,
             rare,
         }
@@ -296,7 +205,7 @@ impl Flow {
         let own = &self.halves[side];
         if tcp.flags & flag::SYN == 0 || tcp.flags & (flag::FIN | flag::RST) != 0 {
             let claim = self.rare().and_then(|rare| rare.claim);
-            let follows = claim.is_some_and(|claim| claim_agrees(&claim, packet, side));
+            let follows = claim.is_some_and(|claim| claim.agrees(packet, side));
             return if follows { Fit::Begins } else { Fit::Belongs };
         }
         if own.known & ISN != 0 && own.isn == tcp.seq {
@@ -304,7 +213,7 @@ impl Flow {
         }
         if tcp.flags & flag::ACK != 0 {
             let claim = self.rare().and_then(|rare| rare.claim);
-            let answers = claim.is_some_and(|claim| claim_agrees(&claim, packet, side));
+            let answers = claim.is_some_and(|claim| claim.agrees(packet, side));
             let is_other = own.known & ISN != 0 && self.is_closed();
             return if answers || is_other { Fit::Begins } else { Fit::Belongs };
         }
@@ -321,7 +230,7 @@ impl Flow {
     /// Gives back the SYN that this packet shows to have begun another flow; its counts leave this one.
     pub fn release_claim(&mut self, packet: &Packet<'_>, side: Side) -> Option<Claim> {
         let claim = self.rare()?.claim?;
-        if !claim_agrees(&claim, packet, side) {
+        if !claim.agrees(packet, side) {
             return None;
         }
         self.rare_mut().claim = None;
@@ -341,7 +250,7 @@ impl Flow {
         self.packets[side] = self.packets[side].saturating_add(u64::from(packet.packets));
         self.bytes[side] = self.bytes[side].saturating_add(u64::from(packet.ip_bytes));
         self.payload_bytes[side] = self.payload_bytes[side].saturating_add(u64::from(packet.payload_bytes));
-        let is_copy = self.is_copy(packet, side);
+        let is_copy = self.recent.is_copy(packet, side, self.last_ns);
         self.first_ns = self.first_ns.min(packet.time_ns);
         self.last_ns = self.last_ns.max(packet.time_ns);
         if is_copy {
@@ -722,30 +631,6 @@ impl Flow {
         self.letters.scaled(event, side, count);
     }
 
-    /// Whether the packet was seen just before.
-    fn is_copy(&mut self, packet: &Packet<'_>, side: Side) -> bool {
-        let print = fingerprint(packet, side);
-        let place = (packet.mark.place ^ (packet.mark.place >> 16)) as u16;
-        let at = (packet.time_ns >> 20) as u16;
-        let is_near = self.last_ns.abs_diff(packet.time_ns) <= COPY_NS;
-        let filled = usize::from(self.recent_at & 0x7f);
-        let is_full = self.recent_at & 0x80 != 0;
-        let is_copy = is_near
-            && self.recent.iter().take(if is_full { RECENT_PACKETS } else { filled }).any(|recent| {
-                recent.print == print
-                    && u64::from(at.wrapping_sub(recent.at).min(recent.at.wrapping_sub(at))) <= COPY_NS >> 20
-                    && (packet.mark.ip_id != 0 || recent.place != place)
-            });
-        if !is_copy {
-            if let Some(slot) = self.recent.get_mut(filled) {
-                *slot = Recent { print, place, at };
-            }
-            let next = filled + 1;
-            self.recent_at = if next == RECENT_PACKETS { 0x80 } else { next as u8 | (self.recent_at & 0x80) };
-        }
-        is_copy
-    }
-
     /// Ends the flow: what is missing now never comes.
     pub fn end(&mut self) {
         for side in Side::BOTH {
@@ -780,35 +665,6 @@ impl Flow {
             spoke_as_client: None,
         }
     }
-}
-
-/// Whether the packet answers the claim's SYN, or goes on behind it.
-fn claim_agrees(claim: &Claim, packet: &Packet<'_>, side: Side) -> bool {
-    let tcp = packet.tcp;
-    let next = claim.seq.wrapping_add(1);
-    if tcp.flags & flag::RST != 0 {
-        false
-    } else if claim.side == side {
-        tcp.flags & flag::SYN == 0 && tcp.seq == next
-    } else {
-        let both = flag::SYN | flag::ACK;
-        tcp.flags & both == both && tcp.ack == next
-    }
-}
-
-/// Equal for copies of one packet. A multiplicative hash: nothing is indexed by it.
-fn fingerprint(packet: &Packet<'_>, side: Side) -> u32 {
-    let mix = |hash: u64, value: u64| {
-        let product = u128::from(hash ^ value) * 0x9e37_79b9_7f4a_7c15;
-        (product as u64) ^ ((product >> 64) as u64)
-    };
-    let tcp = packet.tcp;
-    let marks = u64::from(packet.mark.ip_id) << 16 | u64::from(packet.mark.checksum);
-    let sizes = u64::from(packet.payload_bytes) << 32 | u64::from(packet.ip_bytes);
-    let hash = mix(0x243f_6a88_85a3_08d3, u64::from(tcp.seq) << 32 | u64::from(tcp.ack));
-    let hash = mix(hash, sizes);
-    let hash = mix(hash, marks << 16 | u64::from(tcp.flags) << 8 | side as u64);
-    (hash ^ (hash >> 32)) as u32
 }
 
 #[cfg(test)]

@@ -3,16 +3,16 @@
 //! Deterministic: what ends, when and why depends on the packets and on the calls of [`Table::advance`]
 //! among them, never on a clock or on hash order.
 
-use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 use hashbrown::{HashMap, HashTable};
 
 use crate::flow::initiator::Direction;
+use crate::flow::key::{Key, SEED, hash_of, ports_of};
 use crate::flow::opening::Opening;
 use crate::flow::record::{Outcome, Record};
-use crate::flow::state::{Fit, Flow, Key};
+use crate::flow::state::{Fit, Flow};
 use crate::net::{Endpoint, Layers, Pair, Side, TimeNs, Transport};
 use crate::packet::view::Packet;
 
@@ -52,8 +52,6 @@ const SWEEP_SLOTS_PER_FLOW: usize = 2;
 
 /// One look through the table chooses this part of it for eviction.
 const EVICTION_PART: usize = 16;
-
-const SEED: u64 = 0x756e_6368_6172_7465;
 
 /// What bounds a table, and what separates flows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -180,75 +178,6 @@ struct Slot<M> {
 /// [`Table::push_hashed`]. Without layers, so that one five-tuple stays together.
 pub fn hash(packet: &Packet<'_>) -> u64 {
     hash_of(packet.transport, packet.source, packet.destination)
-}
-
-/// The hash of the flow between these ends, either way round.
-pub fn hash_of(transport: Transport, source: Endpoint, destination: Endpoint) -> u64 {
-    let (ports, _) = ports_of(transport, source.port, destination.port);
-    hash_ends(transport, Pair([source.address, destination.address]), ports)
-}
-
-fn hash_ends(transport: Transport, Pair([a, b]): Pair<crate::net::Address>, Pair([p, q]): Pair<u16>) -> u64 {
-    let (low, high) = if (a, p) <= (b, q) { ((a, p), (b, q)) } else { ((b, q), (a, p)) };
-    let mut hasher = FixedState::with_seed(SEED).build_hasher();
-    for (address, port) in [low, high] {
-        let (hi, lo) = address.halves();
-        hasher.write_u64(hi);
-        hasher.write_u64(lo ^ u64::from(port).rotate_left(40));
-    }
-    hasher.write_u8(transport as u8);
-    hasher.finish()
-}
-
-/// For ICMP, a type that has an answer goes with that of the answer, as Zeek and Community ID have it.
-/// The second value tells that there is none.
-fn ports_of(transport: Transport, source: u16, destination: u16) -> (Pair<u16>, bool) {
-    if !transport.is_icmp() {
-        return (Pair([source, destination]), false);
-    }
-    match counterpart(transport, source) {
-        Some(answer) => (Pair([source, answer]), false),
-        None => (Pair([source, destination]), true),
-    }
-}
-
-/// The ICMP type that answers this one, or that it answers.
-///
-/// Source: RFC 792, RFC 950, RFC 1256; RFC 4443 section 4, RFC 2710, RFC 4861, RFC 4620.
-pub fn counterpart(transport: Transport, kind: u16) -> Option<u16> {
-    const ICMP: &[(u16, u16)] = &[(8, 0), (13, 14), (15, 16), (17, 18), (10, 9)];
-    const ICMP6: &[(u16, u16)] = &[(128, 129), (133, 134), (135, 136), (130, 131), (139, 140), (144, 145)];
-    let pairs = if transport == Transport::Icmp { ICMP } else { ICMP6 };
-    pairs.iter().find_map(|&(ask, answer)| match kind {
-        kind if kind == ask => Some(answer),
-        kind if kind == answer => Some(ask),
-        _ => None,
-    })
-}
-
-impl Key {
-    fn hash(&self) -> u64 {
-        hash_ends(self.transport, self.addresses, self.ports)
-    }
-
-    /// The side of this flow that sent a packet with `other`'s key, if it is of this flow.
-    fn side_of(&self, other: &Self) -> Option<Side> {
-        if self.transport != other.transport
-            || self.apart != other.apart
-            || self.is_one_way != other.is_one_way
-        {
-            return None;
-        }
-        let Pair([a, b]) = other.addresses;
-        let Pair([p, q]) = other.ports;
-        if self.addresses.0 == [a, b] && self.ports.0 == [p, q] {
-            Some(Side::A)
-        } else if !self.is_one_way && self.addresses.0 == [b, a] && self.ports.0 == [q, p] {
-            Some(Side::B)
-        } else {
-            None
-        }
-    }
 }
 
 impl<M: Default> Table<M> {

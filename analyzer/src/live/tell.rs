@@ -95,6 +95,7 @@ impl Teller {
             transport: flow.record.transport,
             protocol: flow.identity.protocol,
             waiver: None,
+            is_bare: flow.record.payload_bytes.0.iter().all(|&bytes| bytes == 0),
         };
         let port = flow.record.ends[destination].port;
         let is_first = self.is_first(key, flow.judgement.severity, port, now_ns);

@@ -99,6 +99,9 @@ pub struct Known<'a> {
 pub trait NameBook {
     /// Whether an answer at or before `at_ns` gave `address` this name (lower case).
     fn had_name(&self, address: Address, name: &str, at_ns: TimeNs) -> bool;
+
+    /// Whether an answer at or before `at_ns` gave this name any address.
+    fn is_resolved(&self, name: &str, at_ns: TimeNs) -> bool;
 }
 
 /// The tables in force and the site, compiled.
@@ -263,6 +266,17 @@ impl Policy {
         roles.sort_unstable();
         roles.dedup();
         roles
+    }
+
+    /// Whether an address that is not known to fill a role may fill it all the same: the site binds the role to
+    /// nothing, to a name that no answer was seen for, or to a server name where the flow shows none.
+    pub fn may_be(&self, role: RoleId, known: Known<'_>, names: &dyn NameBook, at_ns: TimeNs) -> bool {
+        !self.role(role).is_bound
+            || self.free.iter().filter(|bound| bound.role == role).any(|bound| {
+                let name = bound.name.as_ref().is_none_or(|name| !names.is_resolved(name, at_ns));
+                let sni = bound.sni.is_none() || known.sni.is_none();
+                name && sni && (bound.name.is_some() || bound.sni.is_some())
+            })
     }
 
     /// Whether the site says what the cluster is, and `address` is in it.
@@ -646,6 +660,10 @@ mod tests {
 
     impl NameBook for NoNames {
         fn had_name(&self, _: Address, _: &str, _: TimeNs) -> bool {
+            false
+        }
+
+        fn is_resolved(&self, _: &str, _: TimeNs) -> bool {
             false
         }
     }

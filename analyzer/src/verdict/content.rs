@@ -11,9 +11,9 @@ use crate::verdict::facts::Case;
 /// What content says to a reading.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Content {
-    /// Protocol and encryption are as the reading expects.
+    /// Protocol and encryption are as the reading expects, or it expects none in particular.
     Agrees,
-    /// There was no payload, or the reading expects none in particular.
+    /// There was no payload.
     TransportOnly,
     /// Payload was seen and proves nothing; what was missing.
     Unknown(String),
@@ -32,7 +32,9 @@ pub enum Content {
 
 /// Holds what content proved against `reading`.
 pub fn weigh(reading: &Reading, case: &Case<'_>) -> Content {
-    if !has_payload(case.record) {
+    let said_nothing = case.record.payload_bytes[case.record.initiator] == 0;
+    // A broker may greet whoever connects: a bare connect is one of which the initiator says nothing.
+    if !has_payload(case.record) || (reading.bare_connect && said_nothing) {
         return Content::TransportOnly;
     }
     match case.identity.protocol {
@@ -55,15 +57,12 @@ fn known(reading: &Reading, protocol: &'static str, identity: &Identity) -> Cont
         return Content::Wrong(protocol);
     }
     if identity.tls.is_some() || is_opaque {
-        return if reading.protocols.is_empty() { Content::TransportOnly } else { Content::Agrees };
+        return Content::Agrees;
     }
     let plaintext = match reading.tls {
         TlsReading::Required => Content::Plaintext { is_mild: false },
         TlsReading::Expected => Content::Plaintext { is_mild: true },
         TlsReading::Disputed => Content::Disputed,
-        TlsReading::Either | TlsReading::Plain if reading.protocols.is_empty() => {
-            return Content::TransportOnly;
-        }
         TlsReading::Either | TlsReading::Plain => return Content::Agrees,
     };
     if is_undecided(identity) {
@@ -84,7 +83,7 @@ fn is_kind(protocol: &str, wanted: &str) -> bool {
 
 fn unknown(reading: &Reading, case: &Case<'_>) -> Content {
     if reading.protocols.is_empty() && matches!(reading.tls, TlsReading::Either | TlsReading::Plain) {
-        return Content::TransportOnly;
+        return Content::Agrees;
     }
     if !case.identity.contested.is_empty() {
         return Content::Unknown(format!("claimed by {} alike", case.identity.contested.join(" and ")));

@@ -92,7 +92,7 @@ fn content(facts: &Facts<'_>, row: RowId) -> Point {
     for reading in readings.iter().filter(|reading| facts.meets(reading)) {
         let (fits, found) = match weigh(reading, &facts.case) {
             Content::Agrees => (true, "it agrees".to_owned()),
-            Content::TransportOnly => (true, "nothing to compare".to_owned()),
+            Content::TransportOnly => (true, "there was no payload".to_owned()),
             Content::Unknown(missing) | Content::Hidden(missing) => (false, missing),
             Content::Disputed => (false, "plaintext, and the documents disagree on encryption".to_owned()),
             Content::Wrong(protocol) => (false, format!("the payload is {protocol}")),

@@ -35,6 +35,8 @@ pub struct Fit {
 pub struct Facts<'a> {
     pub case: Case<'a>,
     pub initiator: Side,
+    /// What the flow shows of its responder.
+    known: Known<'a>,
     pub source: Endpoint,
     pub destination: Endpoint,
     pub source_roles: Vec<RoleId>,
@@ -100,6 +102,7 @@ impl<'a> Facts<'a> {
         let mut facts = Self {
             case,
             initiator,
+            known,
             source,
             destination,
             source_roles: roles(source, Known::default()),
@@ -124,6 +127,16 @@ impl<'a> Facts<'a> {
     /// Whether neither end fills a role.
     pub fn is_roleless(&self) -> bool {
         self.source_roles.is_empty() && self.destination_roles.is_empty()
+    }
+
+    /// Whether the flow is an ICMP error: unreachable, source quench, redirect, time exceeded, parameter problem;
+    /// ICMPv6's types 1 to 4 (RFC 792, RFC 4443 section 2.1).
+    pub fn is_icmp_error(&self) -> bool {
+        match self.case.record.transport {
+            Transport::Icmp => matches!(self.source.port, 3 | 4 | 5 | 11 | 12),
+            Transport::Icmp6 => matches!(self.source.port, 1..=4),
+            _ => false,
+        }
     }
 
     /// The reading that a fit is about.
@@ -163,6 +176,12 @@ impl<'a> Facts<'a> {
             (false, true) => self.gather_half(false),
             _ => {}
         }
+    }
+
+    /// Whether the end without a role may fill this one all the same.
+    pub fn may_be(&self, role: RoleId, is_source: bool) -> bool {
+        let known = if is_source { Known::default() } else { self.known };
+        self.case.policy.may_be(role, known, self.case.names, self.case.record.first_ns)
     }
 
     fn pair_rows(&self, from: &[RoleId], to: &[RoleId]) -> Vec<RowId> {
@@ -248,9 +267,7 @@ impl<'a> Facts<'a> {
             }
             let entry = policy.entry(row);
             let others = if is_source_unknown { &entry.from } else { &entry.to };
-            // A role that is bound by name only may be at any address that no name was seen for.
-            let is_open =
-                others.iter().any(|&role| !policy.role(role).is_bound || policy.role(role).is_named);
+            let is_open = others.iter().any(|&role| self.may_be(role, is_source_unknown));
             if is_open && !self.is_spoken_against(row) {
                 self.unbound.push(row);
             } else if is_source_unknown {

@@ -15,8 +15,12 @@ use crate::verdict::check::Near;
 use crate::verdict::judge::Judgement;
 use crate::verdict::reason::{Reason, Severity};
 
-/// More ports than this between one pair for one reason are a scan: one finding, not one a port.
-pub const SCAN_PORTS: usize = 16;
+/// More ports than this between one pair for one reason, with no payload on any, are a scan: one finding, not
+/// one a port. A client that tries a service's two or three ports is none.
+pub const SCAN_PORTS: usize = 3;
+
+/// The same for flows that carried payload: so many services of one pair are read better together.
+pub const BUSY_PORTS: usize = 16;
 
 /// Groups kept. A report of more is read by nobody; 50,000 cost about 40 MiB.
 pub const MAX_GROUPS: usize = 50_000;
@@ -29,6 +33,8 @@ pub struct Key {
     pub responder: Address,
     pub transport: Transport,
     pub protocol: Option<&'static str>,
+    /// No payload either way: attempts and bare connects, such as a scan's.
+    pub is_bare: bool,
     /// The waiver that accepts it.
     pub waiver: Option<usize>,
 }
@@ -93,6 +99,7 @@ impl Findings {
             responder: record.ends[destination].address,
             transport: record.transport,
             protocol: identity.protocol,
+            is_bare: record.payload_bytes.0.iter().all(|&bytes| bytes == 0),
             waiver,
         };
         if self.pairs.len() >= MAX_GROUPS && !self.pairs.contains_key(&key) {
@@ -121,7 +128,8 @@ impl Findings {
             },
         };
         let port = record.ends[destination].port;
-        self.pairs.entry(key).or_insert_with(|| Ports::Few(BTreeMap::new())).insert(port, finding);
+        let most = key.most_ports();
+        self.pairs.entry(key).or_insert_with(|| Ports::Few(BTreeMap::new())).insert(port, finding, most);
     }
 
     /// Adds the groups of another part of the observation.
@@ -133,7 +141,9 @@ impl Findings {
             }
             let mine = self.pairs.entry(key).or_insert_with(|| Ports::Few(BTreeMap::new()));
             match ports {
-                Ports::Few(few) => few.into_iter().for_each(|(port, finding)| mine.insert(port, finding)),
+                Ports::Few(few) => {
+                    few.into_iter().for_each(|(port, finding)| mine.insert(port, finding, key.most_ports()))
+                }
                 Ports::Many(finding, set) => mine.absorb(*finding, set),
             }
         }
@@ -162,8 +172,15 @@ impl Findings {
     }
 }
 
+impl Key {
+    /// Ports that are listed one by one.
+    const fn most_ports(&self) -> usize {
+        if self.is_bare { SCAN_PORTS } else { BUSY_PORTS }
+    }
+}
+
 impl Ports {
-    fn insert(&mut self, port: u16, finding: Finding) {
+    fn insert(&mut self, port: u16, finding: Finding, most: usize) {
         match self {
             Self::Few(few) => {
                 match few.entry(port) {
@@ -172,7 +189,7 @@ impl Ports {
                         place.insert(finding);
                     }
                 }
-                self.collapse();
+                self.collapse(most);
             }
             Self::Many(mine, set) => {
                 mine.add(finding);
@@ -181,9 +198,9 @@ impl Ports {
         }
     }
 
-    fn collapse(&mut self) {
+    fn collapse(&mut self, most: usize) {
         let Self::Few(few) = self else { return };
-        if few.len() <= SCAN_PORTS {
+        if few.len() <= most {
             return;
         }
         let set: BTreeSet<u16> = few.keys().copied().collect();

@@ -3,7 +3,7 @@
 use crate::flow::initiator::Direction;
 use crate::flow::record::{Outcome, Record};
 use crate::net::{Pair, Side, Transport};
-use crate::policy::index::{RoleId, RowId};
+use crate::policy::index::{Mode, RoleId, RowId};
 use crate::policy::table::TlsReading;
 use crate::verdict::check::{Found, Near};
 use crate::verdict::checks;
@@ -175,7 +175,10 @@ fn notes(facts: &Facts<'_>) -> Vec<(Note, RowId)> {
     for fit in &facts.fits {
         let Some(reading) = facts.reading(fit) else { continue };
         if !matches!(fit.content, Content::Agrees | Content::TransportOnly) {
-            notes.push((Note::DocumentConflict, fit.row));
+            // By port alone, rows of other pairs fit too: that they differ is no conflict.
+            if policy.mode() == Mode::Site {
+                notes.push((Note::DocumentConflict, fit.row));
+            }
             continue;
         }
         if reading.tls == TlsReading::Plain && facts.case.identity.tls.is_some() {

@@ -14,6 +14,8 @@ pub struct Names {
     wanted: BTreeSet<String>,
     /// The earliest answer that gave an address this name.
     since: BTreeMap<(Address, String), TimeNs>,
+    /// The earliest answer that gave this name any address.
+    resolved: BTreeMap<String, TimeNs>,
     per_name: BTreeMap<String, usize>,
     /// Answers left out because their name had [`ADDRESSES_PER_NAME`] addresses.
     pub turned_away: u64,
@@ -34,6 +36,10 @@ impl Names {
     pub fn learn(&mut self, name: &str, address: Address, at_ns: TimeNs) {
         let wanted: Vec<&String> = self.wanted.iter().filter(|pattern| matches_name(pattern, name)).collect();
         for pattern in wanted {
+            self.resolved
+                .entry(pattern.clone())
+                .and_modify(|since| *since = at_ns.min(*since))
+                .or_insert(at_ns);
             let key = (address, pattern.clone());
             if let Some(since) = self.since.get_mut(&key) {
                 *since = (*since).min(at_ns);
@@ -58,6 +64,10 @@ impl Names {
 impl NameBook for Names {
     fn had_name(&self, address: Address, name: &str, at_ns: TimeNs) -> bool {
         self.since.get(&(address, name.to_ascii_lowercase())).is_some_and(|&since| since <= at_ns)
+    }
+
+    fn is_resolved(&self, name: &str, at_ns: TimeNs) -> bool {
+        self.resolved.get(&name.to_ascii_lowercase()).is_some_and(|&since| since <= at_ns)
     }
 }
 

@@ -122,12 +122,12 @@ impl Reason {
     pub const fn manual(self) -> &'static str {
         match self {
             Self::Match => {
-                "Endpoints, port and transport agree with a documented row, and the payload shows the protocol and the \
-                 encryption that the row expects."
+                "Endpoints, port and transport agree with a documented row, and so do the protocol and the encryption that \
+                 the payload shows. A row that documents a transport and a port alone agrees with any payload."
             }
             Self::MatchTransportOnly => {
-                "Endpoints, port and transport agree with a documented row. The protocol was not checked: the flow carried \
-                 no payload (an attempt, a bare connect), or the row documents a transport and a port alone."
+                "Endpoints, port and transport agree with a documented row. There was nothing to hold against its protocol: \
+                 the flow carried no payload (an attempt, a bare connect)."
             }
             Self::WrongProtocol => {
                 "Pair, port and transport fit a documented row, but the payload is positively another protocol than the \

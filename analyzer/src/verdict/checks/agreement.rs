@@ -19,16 +19,8 @@ impl Check for Agreement {
         let mut rows: Vec<Near> = fits
             .map(|fit| Near { row: fit.row, why: "endpoints, port and content agree".to_owned() })
             .collect();
-        if rows.is_empty() {
-            return None;
-        }
-        // Rows that ask nothing of content allow it too, and are named with it.
-        let rest = facts.fits.iter().filter(|fit| fit.content == Content::TransportOnly);
-        rows.extend(
-            rest.map(|fit| Near { row: fit.row, why: "endpoints, port and transport agree".to_owned() }),
-        );
         rows.sort();
         rows.dedup_by_key(|near| near.row);
-        Some(Found { rows, ..Found::default() })
+        (!rows.is_empty()).then(|| Found { rows, ..Found::default() })
     }
 }

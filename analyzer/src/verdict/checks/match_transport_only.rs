@@ -1,4 +1,4 @@
-//! Endpoints, port and transport agree; content was not needed, or there was none.
+//! Endpoints, port and transport agree; there was no payload.
 
 use crate::verdict::check::{Check, Found, Near};
 use crate::verdict::content::Content;

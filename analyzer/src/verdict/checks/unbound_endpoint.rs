@@ -19,8 +19,10 @@ impl Check for UnboundEndpoint {
         let why = |row| {
             let entry = policy.entry(row);
             let roles = if is_source_unknown { &entry.from } else { &entry.to };
-            let open =
-                roles.iter().map(|&role| policy.role(role)).find(|role| !role.is_bound || role.is_named);
+            let open = roles
+                .iter()
+                .find(|&&role| facts.may_be(role, is_source_unknown))
+                .map(|&role| policy.role(role));
             match open {
                 Some(role) if role.is_named => {
                     format!("{} is bound by name, and no name was seen for this address", role.name)
