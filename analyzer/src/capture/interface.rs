@@ -89,7 +89,7 @@ impl Interface {
         let promiscuous = options.promiscuous && name != ANY;
         let snap = i32::try_from(options.snap_bytes).unwrap_or(i32::MAX);
         let buffer = i32::try_from(options.buffer_bytes).unwrap_or(i32::MAX);
-        let mut handle = Capture::from_device(name)
+        let handle = Capture::from_device(name)
             .map_err(|cause| failed(&cause))?
             .promisc(promiscuous)
             .snaplen(snap)
@@ -98,6 +98,8 @@ impl Interface {
             .precision(Precision::Nano)
             .open()
             .map_err(|cause| failed(&cause))?;
+        // A silent ring wakes nobody: libpcap would wait for ever, and the stop be heard by none.
+        let mut handle = handle.setnonblock().map_err(|cause| failed(&cause))?;
         if let Some(filter) = &options.filter {
             handle.filter(filter, true).map_err(|cause| {
                 let place = format!("filter `{}`", printable(filter));
@@ -125,7 +127,7 @@ impl Interface {
         self.frames
     }
 
-    /// Listens until a batch is full or the ring is empty.
+    /// Takes frames until a batch is full or the ring is empty; does not wait.
     pub fn listen(&mut self) -> Heard {
         let mut first_ns = None;
         loop {

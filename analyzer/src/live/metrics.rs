@@ -94,9 +94,9 @@ impl Metrics {
         let quantiles = GaugeVec::new(
             Opts::new(
                 "uncharted_finding_delay_seconds",
-                "Time from packet to finding since the start, by quantile.",
+                "Time from packet to finding since the start, by percentile.",
             ),
-            &["quantile"],
+            &["percentile"],
         )?;
         registry.register(Box::new(quantiles.clone()))?;
         let interim_seconds =
@@ -240,8 +240,8 @@ impl Metrics {
     pub fn text(&self) -> String {
         let (measured, [median, p99, max]) = self.delays();
         if measured > 0 {
-            for (quantile, delay_us) in [("0.5", median), ("0.99", p99), ("1", max)] {
-                self.quantiles.with_label_values(&[quantile]).set(delay_us as f64 / 1e6);
+            for (percentile, delay_us) in [("50", median), ("99", p99), ("100", max)] {
+                self.quantiles.with_label_values(&[percentile]).set(delay_us as f64 / 1e6);
             }
         }
         TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default()

@@ -96,6 +96,7 @@ impl Teller {
             protocol: flow.identity.protocol,
             is_bare: flow.record.payload_bytes.0.iter().all(|&bytes| bytes == 0),
             waiver: None,
+            is_bare: flow.record.payload_bytes.0.iter().all(|&bytes| bytes == 0),
         };
         let port = flow.record.ends[destination].port;
         let is_first = self.is_first(key, flow.judgement.severity, port, now_ns);
