@@ -9,4 +9,6 @@ mod program;
 #[cfg(test)]
 mod protocol_captures;
 #[cfg(test)]
+mod report_shape;
+#[cfg(test)]
 mod shared_captures;
