@@ -51,6 +51,19 @@ pub fn policy(args: &PolicyArgs) -> Result<Policy, Failure> {
     Ok(Policy::compile(tables, site))
 }
 
+/// The files that tables are read from.
+///
+/// # Errors
+/// The first mistake in the site file, with its place.
+pub fn table_files(args: &PolicyArgs) -> Result<Vec<PathBuf>, Failure> {
+    let of_site = args.site.as_deref().map(site).transpose()?.map_or_else(Vec::new, |site| site.tables);
+    let (names, folder) = match (args.tables.is_empty(), &args.site) {
+        (true, Some(site)) => (&of_site, site.parent().unwrap_or(Path::new("."))),
+        _ => (&args.tables, Path::new(".")),
+    };
+    Ok(names.iter().filter(|name| shipped::table(name).is_none()).map(|name| folder.join(name)).collect())
+}
+
 /// A shipped table by name, or a file; a relative path is taken from `folder`.
 ///
 /// # Errors

@@ -11,6 +11,7 @@ mod output;
 mod report;
 mod run;
 mod tables;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -34,6 +35,7 @@ pub fn main() -> ExitCode {
         Command::Tables(args) => tables::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Report(args) => report::run(&args),
+        Command::Watch(args) => watch::run(*args),
     };
     match result {
         Ok(true) => ExitCode::from(CLEAN),

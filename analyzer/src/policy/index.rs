@@ -151,6 +151,18 @@ impl Policy {
         self.site.as_ref().map_or(&[], |site| &site.waivers)
     }
 
+    /// Whether rows, roles and waivers of both have the same places: what one judged, the other can go on with.
+    pub fn is_alike(&self, other: &Self) -> bool {
+        let names = |policy: &Self| policy.roles.iter().map(|role| role.name.clone()).collect::<Vec<_>>();
+        let tables = |policy: &Self| {
+            policy.tables.iter().map(|table| (table.name.clone(), table.sha256.clone())).collect::<Vec<_>>()
+        };
+        self.mode() == other.mode()
+            && self.waivers() == other.waivers()
+            && tables(self) == tables(other)
+            && names(self) == names(other)
+    }
+
     /// Every row, tables as loaded, rows as printed.
     pub fn row_ids(&self) -> impl Iterator<Item = RowId> + use<> {
         (0..self.rows.len() as u32).map(RowId)

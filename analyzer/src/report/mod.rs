@@ -6,6 +6,7 @@ pub mod flow_line;
 pub mod flows_csv;
 pub mod flows_ndjson;
 pub mod flows_zeek;
+pub mod html;
 pub mod json;
 pub mod model;
 pub mod terminal;

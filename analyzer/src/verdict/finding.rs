@@ -71,7 +71,8 @@ pub struct Example {
 /// The findings of one pair: by port, or together where there are too many.
 #[derive(Clone, Debug)]
 enum Ports {
-    Few(BTreeMap<u16, Finding>),
+    /// Ascending; most pairs have one, and a tree would hold room for eleven.
+    Few(Vec<(u16, Finding)>),
     Many(Box<Finding>, BTreeSet<u16>),
 }
 
@@ -129,7 +130,7 @@ impl Findings {
         };
         let port = record.ends[destination].port;
         let most = key.most_ports();
-        self.pairs.entry(key).or_insert_with(|| Ports::Few(BTreeMap::new())).insert(port, finding, most);
+        self.pairs.entry(key).or_insert_with(|| Ports::Few(Vec::new())).insert(port, finding, most);
     }
 
     /// Adds the groups of another part of the observation.
@@ -139,7 +140,7 @@ impl Findings {
                 *self.turned_away.entry(key.reason).or_default() += ports.flows();
                 continue;
             }
-            let mine = self.pairs.entry(key).or_insert_with(|| Ports::Few(BTreeMap::new()));
+            let mine = self.pairs.entry(key).or_insert_with(|| Ports::Few(Vec::new()));
             match ports {
                 Ports::Few(few) => {
                     few.into_iter().for_each(|(port, finding)| mine.insert(port, finding, key.most_ports()))
@@ -159,7 +160,7 @@ impl Findings {
         for (&key, ports) in &self.pairs {
             match ports {
                 Ports::Few(few) => {
-                    groups.extend(few.iter().map(|(&port, finding)| (key, vec![port], finding)))
+                    groups.extend(few.iter().map(|(port, finding)| (key, vec![*port], finding)))
                 }
                 Ports::Many(finding, set) => groups.push((key, set.iter().copied().collect(), finding)),
             }
@@ -183,10 +184,17 @@ impl Ports {
     fn insert(&mut self, port: u16, finding: Finding, most: usize) {
         match self {
             Self::Few(few) => {
-                match few.entry(port) {
-                    std::collections::btree_map::Entry::Occupied(mut mine) => mine.get_mut().add(finding),
-                    std::collections::btree_map::Entry::Vacant(place) => {
-                        place.insert(finding);
+                match few.binary_search_by_key(&port, |(port, _)| *port) {
+                    Ok(at) => {
+                        if let Some((_, mine)) = few.get_mut(at) {
+                            mine.add(finding);
+                        }
+                    }
+                    Err(at) => {
+                        if few.is_empty() {
+                            few.reserve_exact(1);
+                        }
+                        few.insert(at, (port, finding));
                     }
                 }
                 self.collapse(most);
@@ -203,8 +211,8 @@ impl Ports {
         if few.len() <= most {
             return;
         }
-        let set: BTreeSet<u16> = few.keys().copied().collect();
-        let mut findings = std::mem::take(few).into_values();
+        let set: BTreeSet<u16> = few.iter().map(|(port, _)| *port).collect();
+        let mut findings = std::mem::take(few).into_iter().map(|(_, finding)| finding);
         if let Some(mut whole) = findings.next() {
             findings.for_each(|finding| whole.add(finding));
             *self = Self::Many(Box::new(whole), set);
@@ -219,9 +227,9 @@ impl Ports {
             }
             Self::Few(few) => {
                 let mut set = set;
-                set.extend(few.keys());
+                set.extend(few.iter().map(|(port, _)| *port));
                 let mut whole = finding;
-                std::mem::take(few).into_values().for_each(|finding| whole.add(finding));
+                std::mem::take(few).into_iter().for_each(|(_, finding)| whole.add(finding));
                 *self = Self::Many(Box::new(whole), set);
             }
         }
@@ -229,7 +237,7 @@ impl Ports {
 
     fn flows(&self) -> u64 {
         match self {
-            Self::Few(few) => few.values().map(|finding| finding.flows).sum(),
+            Self::Few(few) => few.iter().map(|(_, finding)| finding.flows).sum(),
             Self::Many(finding, _) => finding.flows,
         }
     }
