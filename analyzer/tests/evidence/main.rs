@@ -3,8 +3,12 @@
 //! One binary for all of these tests: linking is what costs.
 
 #[cfg(test)]
+mod openings;
+#[cfg(test)]
 mod program;
 #[cfg(test)]
 mod protocol_captures;
+#[cfg(test)]
+mod report_shape;
 #[cfg(test)]
 mod shared_captures;
