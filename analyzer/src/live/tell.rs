@@ -94,7 +94,6 @@ impl Teller {
             responder: flow.record.ends[destination].address,
             transport: flow.record.transport,
             protocol: flow.identity.protocol,
-            is_bare: flow.record.payload_bytes.0.iter().all(|&bytes| bytes == 0),
             waiver: None,
             is_bare: flow.record.payload_bytes.0.iter().all(|&bytes| bytes == 0),
         };
