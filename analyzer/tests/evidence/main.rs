@@ -12,3 +12,7 @@ mod protocol_captures;
 mod report_shape;
 #[cfg(test)]
 mod shared_captures;
+#[cfg(test)]
+mod traffic;
+#[cfg(test)]
+mod verdicts;
