@@ -34,11 +34,13 @@ const HEADER_BYTES: usize = 64;
 /// The two addresses and the transport, in one order whatever the direction.
 type Pair = (Transport, Address, Address);
 
+/// Ports of the two addresses of a [`Pair`]; `None` for any.
+type Ports = Vec<(Option<u16>, Option<u16>)>;
+
 /// What belongs to one finding.
 struct Picker {
     number: usize,
-    /// Ports of the two addresses of [`Pair`]; `None` for any.
-    ports: Vec<(Option<u16>, Option<u16>)>,
+    ports: Ports,
     from: (u64, u64),
     /// Vantage and link type.
     interfaces: Vec<(u32, u16)>,
@@ -108,11 +110,11 @@ fn pickers(report: &Report) -> BTreeMap<Pair, Vec<Picker>> {
     pickers
 }
 
-fn wanted(finding: &Finding) -> Option<(Pair, Vec<(Option<u16>, Option<u16>)>)> {
+fn wanted(finding: &Finding) -> Option<(Pair, Ports)> {
     let transport = Transport::from_name(&finding.transport).filter(|_| finding.example.frame > 0)?;
     let address = |text: &str| text.parse::<std::net::IpAddr>().ok().map(Address::from);
     let (from, to) = (address(&finding.initiator.address)?, address(&finding.responder.address)?);
-    let ports: Vec<(Option<u16>, Option<u16>)> = match finding.ports.as_slice() {
+    let ports: Ports = match finding.ports.as_slice() {
         // The type and code of an ICMP answer are not those of what it answers.
         _ if transport.is_icmp() => vec![(None, None)],
         [] => vec![(Some(finding.initiator.port), Some(finding.responder.port))],

@@ -11,13 +11,20 @@ pub type Part<'a> = (&'a str, &'a str, u64);
 pub fn bar(parts: &[Part<'_>]) -> Markup {
     let total: u64 = parts.iter().map(|part| part.2).sum();
     let mut x = 0.0;
+    let drawn: Vec<(&str, f64, f64)> = parts
+        .iter()
+        .filter(|part| part.2 > 0)
+        .map(|&(class, _, many)| {
+            let (left, width) = (x, many as f64 / total as f64 * 400.0);
+            x += width;
+            (class, left, width)
+        })
+        .collect();
     html! {
         @if total > 0 {
             svg.bar viewBox="0 0 400 10" preserveAspectRatio="none" aria-hidden="true" {
-                @for &(class, _, many) in parts.iter().filter(|part| part.2 > 0) {
-                    @let width = many as f64 / total as f64 * 400.0;
+                @for (class, x, width) in drawn {
                     rect class={ "fill-" (class) } x=(format!("{x:.2}")) y="0" height="10" width=(format!("{:.2}", (width - 1.5).max(1.0))) {}
-                    @let _ = x += width;
                 }
             }
         }
