@@ -75,8 +75,8 @@ pub fn render(report: &Report) -> String {
                 (head(report))
                 main {
                     (answer(report))
-                    @if !report.findings.is_empty() { (to_do(report)) }
                     (charts_of_tables(&page))
+                    @if !report.findings.is_empty() { (to_do(report)) }
                     (findings(&page))
                     (notes(&page))
                     (provenance(report))
