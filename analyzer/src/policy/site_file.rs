@@ -12,11 +12,12 @@ use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use toml::Spanned;
 use toml::value::Datetime;
 
-use crate::policy::binding_file::{BindingFile, Net, dns_name, parse_net};
+use crate::policy::binding_file::{BindingFile, Net, PodsFile, dns_name, parse_net};
 use crate::policy::field::{MAX_FILE_BYTES, Ordered, PortList, PortRange, Text};
+use crate::policy::kubernetes::parse_selector;
 use crate::policy::mistake::{Origin, PolicyError, list, mend, quoted};
 use crate::policy::shipped;
-use crate::policy::site::{Binding, End, Mark, RowEnds, Site, Waiver};
+use crate::policy::site::{Binding, End, Mark, Pods, RowEnds, Site, Waiver};
 use crate::policy::table::ANY;
 use crate::policy::table_file::sha256;
 
@@ -291,12 +292,24 @@ impl Builder<'_> {
             name,
             sni,
             database: table.database.as_ref().map(|database| database.0.clone()),
+            pods: table.kubernetes.as_ref().map(|pods| self.pods(pods)).transpose()?,
         };
         if built == Binding::default() {
-            let message = "expected one of address, name, sni and database, found an empty table";
+            let message = "expected one of address, name, sni, database and kubernetes, found an empty table";
             return Err(self.origin.mistake(binding.span().start, message.to_owned()));
         }
         Ok(built)
+    }
+
+    fn pods(&self, pods: &PodsFile) -> Result<Pods, PolicyError> {
+        let labels = parse_selector(&pods.selector.get_ref().0).ok_or_else(|| {
+            self.refuse(
+                &pods.selector,
+                "labels such as app=gim,tier!=test",
+                "; sets (in, notin) are not read",
+            )
+        })?;
+        Ok(Pods { namespace: pods.namespace.0.clone(), labels })
     }
 
     fn ports(&mut self, ports: &Ordered<Ordered<Spanned<PortList>>>) -> Result<(), PolicyError> {
