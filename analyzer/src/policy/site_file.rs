@@ -509,7 +509,7 @@ until = 2027-03-31
             ("[roles]\nGIM = [{ nam = \"gim.example.com\" }]".to_owned(), "s.toml:2:10: expected a known key, found \"nam\"; did you mean \"name\""),
             ("[roles]\nGIM = [{ name = \"*.example.com\" }]".to_owned(), "s.toml:2:17: expected a DNS name such as kafka.infra.svc.cluster.local, found \"*.example.com\"; patterns are for sni"),
             ("[roles]\nGIM = [{ sni = \"s3.*.example.com\" }]".to_owned(), "s.toml:2:16: expected a TLS server name such as *.s3.example.com, found \"s3.*.example.com\"; a * stands only in front, as \"*.\""),
-            ("[roles]\nGIM = [{ }]".to_owned(), "s.toml:2:8: expected one of address, name, sni and database, found an empty table"),
+            ("[roles]\nGIM = [{ }]".to_owned(), "s.toml:2:8: expected one of address, name, sni, database and kubernetes, found an empty table"),
             ("[roles]\nGIM = [5]".to_owned(), "s.toml:2:8: expected an address or a network in quotes, or { name = \"..\" }, { sni = \"..\" }, { address = \"..\", database = \"..\" }, found \"5\""),
             ("[roles]\n\"*\" = [\"10.0.0.1\"]".to_owned(), "s.toml:2:1: expected a role, found \"*\", which is any address and needs no binding"),
             ("[roles]\nGIM = [\"10.0.0.1\"]\nGIM = [\"10.0.0.2\"]".to_owned(), "s.toml:3:1: expected each key once, found \"GIM\" again; remove one"),
