@@ -6,12 +6,13 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use crate::flow::flows::{Flows, part_of};
 use crate::flow::key::hash_of;
 use crate::flow::opening::View;
 use crate::flow::record::{Outcome as Fate, Record};
-use crate::flow::table::{Bounds, Ended, EndedBy, FlowId, Pushed, Table, hash};
+use crate::flow::table::{Bounds, Ended, EndedBy, FlowId, Pushed, hash};
 use crate::net::{Address, Side, TimeNs, Transport};
-use crate::packet::decode::Decoder;
+use crate::packet::decode::{Decoder, five_tuple};
 use crate::packet::frame::{Frame, Place};
 use crate::packet::reason::Undecoded;
 use crate::packet::view::{Packet, flag};
@@ -25,7 +26,7 @@ use crate::verdict::finding::Findings;
 use crate::verdict::judge::{Judgement, judge};
 use crate::verdict::names::Names;
 use crate::verdict::reason::{Note, Reason, Severity, Verdict};
-use crate::verdict::resolver::Resolver;
+use crate::verdict::resolver::{DNS_PORT, Resolver};
 use crate::verdict::waiver;
 
 /// What an audit is to do.
@@ -48,9 +49,9 @@ pub struct Share {
 }
 
 impl Share {
-    /// Whether a flow of this hash is in the share. The upper bits decide: the lower ones place the flow in the table.
+    /// Whether a flow of this hash is in the share.
     fn holds(self, hash: u64) -> bool {
-        (hash >> 32) % u64::from(self.of.max(1)) == u64::from(self.index)
+        part_of(hash) % self.of.max(1) as usize == self.index as usize
     }
 }
 
@@ -87,7 +88,7 @@ pub struct Audit {
     policy: Arc<Policy>,
     options: Options,
     decoder: Decoder,
-    flows: Table<Memo>,
+    flows: Flows<Memo>,
     resolver: Resolver,
     tally: Tally,
     capture: u16,
@@ -181,7 +182,7 @@ impl Audit {
             resolver: Resolver::new(Names::wanting(policy.wanted_names())),
             tally: Tally::new(&policy, &options),
             decoder: Decoder::new(crate::packet::fragment::Bounds::default()),
-            flows: Table::new(options.bounds),
+            flows: Flows::new(options.bounds),
             policy,
             options,
             capture: 0,
@@ -197,19 +198,56 @@ impl Audit {
         audit
     }
 
+    /// Takes frames with what [`deal`] said of each.
+    ///
+    /// A few frames ahead, the memory is asked for the flows that they will need.
+    pub fn push_dealt<'a>(&mut self, frames: impl IntoIterator<Item = Frame<'a>>, dealt: &[u64]) {
+        let mut frames = frames.into_iter();
+        for ahead in dealt.chunks(AHEAD) {
+            let mine = |hash: &&u64| **hash != UNDEALT && self.options.share.holds(**hash);
+            for &hash in ahead.iter().filter(mine) {
+                self.flows.touch_index(hash);
+            }
+            for &hash in ahead.iter().filter(mine) {
+                self.flows.touch_flow(hash);
+            }
+            for (&hash, frame) in ahead.iter().zip(&mut frames) {
+                if hash == UNDEALT || self.options.share.holds(hash) {
+                    self.push(&frame);
+                } else {
+                    self.pass(&frame);
+                }
+            }
+        }
+    }
+
+    /// Takes note of a frame that is another audit's: all audits keep the same time and count the same frames.
+    fn pass(&mut self, frame: &Frame<'_>) {
+        self.meet(frame);
+        let Self { decoder, flows, resolver, tally, policy, options, .. } = self;
+        decoder.age(frame.time_ns, &mut |packet| {
+            take(packet, options.share, policy, flows, resolver, tally);
+        });
+    }
+
     /// Takes one frame of the observation.
     pub fn push(&mut self, frame: &Frame<'_>) {
+        self.meet(frame);
+        let Self { decoder, flows, resolver, tally, policy, options, .. } = self;
+        decoder.decode(frame, &mut |packet| take(packet, options.share, policy, flows, resolver, tally));
+    }
+
+    fn meet(&mut self, frame: &Frame<'_>) {
         let capture = frame.place.capture();
         if capture != self.capture {
             self.settle_undecoded();
             self.capture = capture;
         }
-        let Self { decoder, flows, resolver, tally, policy, options, .. } = self;
+        let tally = &mut self.tally;
         tally.outcome.packets += 1;
         tally.outcome.first_ns =
             Some(tally.outcome.first_ns.map_or(frame.time_ns, |first| first.min(frame.time_ns)));
         tally.outcome.last_ns = tally.outcome.last_ns.max(Some(frame.time_ns));
-        decoder.decode(frame, &mut |packet| take(packet, options.share, policy, flows, resolver, tally));
     }
 
     /// Ends everything that is still open and says what it came to.
@@ -231,9 +269,7 @@ impl Audit {
         let mut outcome = tally.outcome;
         outcome.evicted = evicted - evicted_before;
         outcome.names = resolver.names;
-        outcome
-            .list
-            .sort_by_key(|flow| (flow.record.first_ns, flow.record.first, flow.record.carrier.is_none()));
+        outcome.sort_list();
         (outcome, certain)
     }
 
@@ -325,12 +361,36 @@ impl Audit {
     }
 }
 
+/// Frames that the memory is asked for ahead of their turn: more than it can bring at one time is asked in vain.
+const AHEAD: usize = 16;
+
+/// What [`deal`] says of a frame that every audit must see.
+const UNDEALT: u64 = 0;
+
+/// The hash of each plain frame's flow: audits side by side need not decode the frames of others.
+///
+/// Frames of more than one packet or of none, and what names are learned from, are for all.
+pub fn deal<'a>(frames: impl IntoIterator<Item = Frame<'a>>) -> Vec<u64> {
+    frames
+        .into_iter()
+        .map(|frame| match five_tuple(&frame) {
+            Some((Transport::Udp, source, destination))
+                if source.port == DNS_PORT || destination.port == DNS_PORT =>
+            {
+                UNDEALT
+            }
+            Some((transport, source, destination)) => hash_of(transport, source, destination),
+            None => UNDEALT,
+        })
+        .collect()
+}
+
 /// Takes one packet: its flow, its opening, its identity.
 fn take(
     packet: &Packet<'_>,
     share: Share,
     policy: &Policy,
-    flows: &mut Table<Memo>,
+    flows: &mut Flows<Memo>,
     resolver: &mut Resolver,
     tally: &mut Tally,
 ) {
@@ -345,12 +405,12 @@ fn take(
         return;
     }
     // An ICMP error belongs to the flow that it complains of, and is no flow of its own where that is known.
-    if packet.about.is_some() && flows.icmp_error(packet).is_some() {
+    if packet.about.is_some() && flows.icmp_error(of_flow, packet).is_some() {
         tally.outcome.icmp_errors += u64::from(packet.packets);
         return;
     }
     let names = &resolver.names;
-    let pushed = flows.push_hashed(hash, packet, &mut |ended| tally.settle(policy, names, ended));
+    let pushed = flows.push_into(of_flow, hash, packet, &mut |ended| tally.settle(policy, names, ended));
     let has_news = pushed.opening_grew && look(flows, pushed.id);
     if tally.early.is_some() {
         listen(pushed, has_news, packet, policy, flows, resolver, tally);
@@ -363,7 +423,7 @@ fn listen(
     has_news: bool,
     packet: &Packet<'_>,
     policy: &Policy,
-    flows: &mut Table<Memo>,
+    flows: &mut Flows<Memo>,
     resolver: &Resolver,
     tally: &mut Tally,
 ) {
@@ -389,7 +449,7 @@ fn tell(
     id: FlowId,
     at_ns: Option<TimeNs>,
     policy: &Policy,
-    flows: &mut Table<Memo>,
+    flows: &mut Flows<Memo>,
     resolver: &Resolver,
     tally: &mut Tally,
 ) {
@@ -431,7 +491,7 @@ fn tell(
 }
 
 /// Asks the probes about a flow's opening where enough is new; whether that settled it.
-fn look(flows: &mut Table<Memo>, id: FlowId) -> bool {
+fn look(flows: &mut Flows<Memo>, id: FlowId) -> bool {
     let Some((opening, memo)) = flows.opening_and_note(id) else { return false };
     let view = opening.view();
     if !is_worth_asking(&view, memo) {
@@ -610,8 +670,20 @@ impl Outcome {
         self.evicted += other.evicted;
         self.icmp_errors += other.icmp_errors;
         self.list.extend(other.list);
-        self.list
-            .sort_by_key(|flow| (flow.record.first_ns, flow.record.first, flow.record.carrier.is_none()));
+        self.sort_list();
+    }
+
+    /// By first packet; of one frame's, carriers first, and of these the outermost.
+    fn sort_list(&mut self) {
+        self.list.sort_by(|one, other| {
+            let order = |flow: &Flow| {
+                let record = &flow.record;
+                let layers = record.layers.tunnel.len() + record.layers.vlan.len();
+                let when = (record.first_ns, record.first);
+                (when, record.carrier.is_none(), layers, record.transport, record.ends.0)
+            };
+            order(one).cmp(&order(other))
+        });
     }
 
     /// Flows with this verdict.

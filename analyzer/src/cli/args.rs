@@ -27,6 +27,8 @@ pub enum Command {
     Report(ReportArgs),
     /// Watch live interfaces: findings as they are certain, one JSON object a line
     Watch(Box<WatchArgs>),
+    /// Compare two saved audits; exit code 1 if something new is not allowed
+    Diff(DiffArgs),
 }
 
 /// What to read.
@@ -77,6 +79,15 @@ pub struct CheckArgs {
     /// The least severity that makes the exit code 1
     #[arg(long, value_enum, default_value_t = FailOn::Error)]
     pub fail_on: FailOn,
+    /// Write the first packets of each finding into this folder, as pcapng files that name the finding
+    #[arg(long, value_name = "DIR")]
+    pub evidence: Option<PathBuf>,
+    /// Whether those packets keep their payload; cut leaves the headers
+    #[arg(long, value_enum, default_value_t = EvidencePayload::Keep, requires = "evidence")]
+    pub evidence_payload: EvidencePayload,
+    /// Run a saved audit again, with its tables, site and options, and say what differs
+    #[arg(long, value_name = "AUDIT.json", conflicts_with_all = ["evidence", "format"])]
+    pub verify: Option<PathBuf>,
 }
 
 /// Where a report goes, and how.
@@ -260,6 +271,24 @@ fn bytes(text: &str) -> Result<u64, String> {
     number.checked_mul(1 << shift).filter(|&total| total > 0).ok_or_else(refuse)
 }
 
+#[derive(Clone, Debug, ClapArgs)]
+pub struct DiffArgs {
+    /// What `check --format json` wrote before
+    #[arg(value_name = "OLD.json")]
+    pub old: PathBuf,
+    /// What it wrote after
+    #[arg(value_name = "NEW.json")]
+    pub new: PathBuf,
+    #[arg(long, value_enum, default_value_t = ShowFormat::Terminal)]
+    pub format: ShowFormat,
+    /// Write to this file and not to standard output
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Columns of the terminal [default: those of the terminal, or 100]
+    #[arg(long, value_name = "N")]
+    pub columns: Option<usize>,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub enum Separate {
     Vlan,
@@ -275,7 +304,28 @@ pub enum Scope {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub enum Format {
     Terminal,
+    /// All of it; `report`, `diff` and `check --verify` read it
     Json,
+    /// One file that needs no network
+    Html,
+    /// SARIF 2.1.0, the failures
+    Sarif,
+    /// JUnit XML: a test case for each documented row and each finding
+    Junit,
+    /// The findings
+    Csv,
+    /// The documented rows
+    CsvCoverage,
+    /// For a pull request or a ticket
+    Markdown,
+    /// OCSF 1.3.0 as JSON lines
+    Ocsf,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum EvidencePayload {
+    Keep,
+    Cut,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]

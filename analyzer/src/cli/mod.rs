@@ -4,6 +4,8 @@
 
 mod args;
 mod check;
+mod diff;
+mod evidence;
 mod explain;
 mod flows;
 mod load;
@@ -11,6 +13,7 @@ mod output;
 mod report;
 mod run;
 mod tables;
+mod verify;
 mod watch;
 
 use std::process::ExitCode;
@@ -36,6 +39,7 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Watch(args) => watch::run(*args),
+        Command::Diff(args) => diff::run(&args),
     };
     match result {
         Ok(true) => ExitCode::from(CLEAN),

@@ -37,7 +37,7 @@ pub fn complain(line: &str) {
 pub fn write(text: &str, output: Option<&Path>) -> Result<(), Failure> {
     match output {
         None => write_stdout(text),
-        Some(path) => write_file(text, path).map_err(|error| {
+        Some(path) => write_file(text.as_bytes(), path).map_err(|error| {
             Failure::Said(format!("{}: expected to write the report, found `{error}`", path.display()))
         }),
     }
@@ -50,14 +50,23 @@ fn write_stdout(text: &str) -> Result<(), Failure> {
     })
 }
 
-fn write_file(text: &str, path: &Path) -> std::io::Result<()> {
+/// Writes bytes to a file, whole or not at all.
+///
+/// # Errors
+/// A line that names the file and the cause.
+pub fn write_bytes(bytes: &[u8], path: &Path) -> Result<(), Failure> {
+    write_file(bytes, path)
+        .map_err(|error| Failure::Said(format!("{}: expected to write it, found `{error}`", path.display())))
+}
+
+fn write_file(bytes: &[u8], path: &Path) -> std::io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if path.exists() && !path.is_file() {
         // A device or a pipe is written to as it is.
-        return std::fs::OpenOptions::new().write(true).open(path)?.write_all(text.as_bytes());
+        return std::fs::OpenOptions::new().write(true).open(path)?.write_all(bytes);
     }
     let mut file = tempfile::Builder::new().prefix(".uncharted-").tempfile_in(folder)?;
-    file.write_all(text.as_bytes())?;
+    file.write_all(bytes)?;
     file.as_file().sync_all()?;
     let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o644);
     file.as_file().set_permissions(permissions)?;

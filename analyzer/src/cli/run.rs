@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::audit::{Audit, Options, Outcome, Share};
+use crate::audit::{Audit, Options, Outcome, Share, deal};
 use crate::capture::batch::Batch;
 use crate::capture::facts::{CaptureFacts, Compression};
 use crate::capture::set::Input;
 use crate::capture::source::{self, Observation};
 use crate::cli::args::{CaptureArgs, Separate};
 use crate::cli::output::{Failure, complain};
+use crate::flow::flows::PARTS;
 use crate::policy::index::Policy;
 use crate::report::model::Capture;
 use crate::report::time::rfc3339;
@@ -82,9 +83,7 @@ fn alone(
 ) -> Result<Outcome, Failure> {
     let mut audit = Audit::new(Arc::clone(policy), options);
     while let Some(batch) = observation.next_batch()? {
-        for frame in batch.frames() {
-            audit.push(&frame);
-        }
+        audit.push_dealt(batch.frames(), &deal(batch.frames()));
         progress.tick(observation);
     }
     Ok(audit.finish())
@@ -97,19 +96,18 @@ fn together(
     threads: usize,
     progress: &Progress,
 ) -> Result<Outcome, Failure> {
+    let threads = threads.min(PARTS);
     let of = u32::try_from(threads).unwrap_or(1);
-    let mut queues: Vec<SyncSender<Batch>> = Vec::with_capacity(threads);
+    let mut queues: Vec<SyncSender<(Batch, Arc<[u64]>)>> = Vec::with_capacity(threads);
     let mut workers: Vec<JoinHandle<Outcome>> = Vec::with_capacity(threads);
     for index in 0..of {
-        let (queue, batches) = sync_channel::<Batch>(QUEUED_BATCHES);
+        let (queue, batches) = sync_channel::<(Batch, Arc<[u64]>)>(QUEUED_BATCHES);
         let mut audit = Audit::new(Arc::clone(policy), Options { share: Share { index, of }, ..options });
         let worker = std::thread::Builder::new()
             .name(format!("audit-{index}"))
             .spawn(move || {
-                for batch in batches {
-                    for frame in batch.frames() {
-                        audit.push(&frame);
-                    }
+                for (batch, dealt) in batches {
+                    audit.push_dealt(batch.frames(), &dealt);
                 }
                 audit.finish()
             })
@@ -120,9 +118,10 @@ fn together(
         workers.push(worker);
     }
     while let Some(batch) = observation.next_batch()? {
+        let dealt: Arc<[u64]> = deal(batch.frames()).into();
         for queue in &queues {
             // A worker that is gone has panicked; joining it says so.
-            let _ = queue.send(batch.clone());
+            let _ = queue.send((batch.clone(), Arc::clone(&dealt)));
         }
         progress.tick(observation);
     }

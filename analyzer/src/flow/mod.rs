@@ -5,7 +5,9 @@ pub mod community;
 pub mod copies;
 #[cfg(test)]
 mod fixture;
+pub mod flows;
 pub mod history;
+pub mod index;
 pub mod initiator;
 pub mod key;
 pub mod opening;

@@ -6,14 +6,16 @@
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
-use hashbrown::{HashMap, HashTable};
+use hashbrown::HashMap;
 
+use crate::flow::index::Index;
 use crate::flow::initiator::Direction;
 use crate::flow::key::{Key, SEED, hash_of, ports_of};
 use crate::flow::opening::Opening;
 use crate::flow::record::{Outcome, Record};
 use crate::flow::state::{Fit, Flow};
 use crate::net::{Endpoint, Layers, Pair, Side, TimeNs, Transport};
+use crate::packet::frame::Place;
 use crate::packet::view::Packet;
 
 const SECOND: u64 = 1_000_000_000;
@@ -89,6 +91,14 @@ impl Default for Bounds {
 pub struct FlowId {
     slot: u32,
     generation: u32,
+    part: u32,
+}
+
+impl FlowId {
+    /// The part of [`crate::flow::flows::Flows`] that has the flow.
+    pub const fn part(self) -> usize {
+        self.part as usize
+    }
 }
 
 /// What became of a pushed packet.
@@ -155,7 +165,7 @@ pub struct Counts {
 #[derive(Debug)]
 pub struct Table<M> {
     bounds: Bounds,
-    index: HashTable<u32>,
+    index: Index,
     slots: Vec<Slot<M>>,
     free: Vec<u32>,
     layers: Vec<Arc<Layers>>,
@@ -166,6 +176,23 @@ pub struct Table<M> {
     leap_ns: Option<TimeNs>,
     hand: usize,
     victims: Vec<(FlowId, TimeNs)>,
+    /// Its number among others, which its ids carry.
+    part: u32,
+}
+
+impl Counts {
+    /// The counts of two parts together.
+    pub const fn and(self, other: Self) -> Self {
+        Self {
+            packets: self.packets + other.packets,
+            flows: self.flows + other.flows,
+            idle: self.idle + other.idle,
+            reused: self.reused + other.reused,
+            evicted: self.evicted + other.evicted,
+            unheard: self.unheard + other.unheard,
+            unlayered: self.unlayered + other.unlayered,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -182,12 +209,17 @@ pub fn hash(packet: &Packet<'_>) -> u64 {
 
 impl<M: Default> Table<M> {
     pub fn new(bounds: Bounds) -> Self {
+        Self::part(bounds, 0)
+    }
+
+    /// A table that is one of several.
+    pub fn part(bounds: Bounds, part: u32) -> Self {
         let plain = Arc::new(Layers::default());
         let mut layer_ids = HashMap::with_hasher(FixedState::with_seed(SEED));
         layer_ids.insert(Arc::clone(&plain), 0);
         Self {
             bounds,
-            index: HashTable::new(),
+            index: Index::default(),
             slots: Vec::new(),
             free: Vec::new(),
             layers: vec![plain],
@@ -198,6 +230,7 @@ impl<M: Default> Table<M> {
             leap_ns: None,
             hand: 0,
             victims: Vec::new(),
+            part,
         }
     }
 
@@ -338,17 +371,33 @@ impl<M: Default> Table<M> {
 
     /// The flows in the table in the order of their first packets.
     pub fn ids(&self) -> Vec<FlowId> {
-        let mut ids: Vec<_> = self
-            .slots
-            .iter()
-            .zip(0..)
-            .filter_map(|(slot, index)| {
-                let (flow, _) = slot.flow.as_ref()?;
-                Some((flow.first_ns, flow.first, FlowId { slot: index, generation: slot.generation }))
-            })
-            .collect();
+        let mut ids: Vec<_> = self.ordered().collect();
         ids.sort_unstable();
         ids.into_iter().map(|(_, _, id)| id).collect()
+    }
+
+    /// What orders the flows, with their ids, in the order of slots.
+    pub fn ordered(&self) -> impl Iterator<Item = (TimeNs, Place, FlowId)> {
+        self.slots.iter().zip(0..).filter_map(|(slot, index)| {
+            let (flow, _) = slot.flow.as_ref()?;
+            let id = FlowId { slot: index, generation: slot.generation, part: self.part };
+            Some((flow.first_ns, flow.first, id))
+        })
+    }
+
+    /// Asks the memory for the index entry of a hash, and does not wait for it.
+    #[inline]
+    pub fn touch_index(&self, hash: u64) {
+        self.index.touch(hash);
+    }
+
+    /// Asks the memory for the flow of a hash whose index entry is near.
+    #[inline]
+    pub fn touch_flow(&self, hash: u64) {
+        let Some(slot) = self.index.likely(hash) else { return };
+        if let Some((flow, _)) = self.slots.get(slot as usize).and_then(|slot| slot.flow.as_ref()) {
+            flow.touch();
+        }
     }
 
     /// Moves the clock on to `now_ns` and ends some of what is idle: at most [`SWEEP_SLOTS`] slots are looked at.
@@ -418,7 +467,7 @@ impl<M: Default> Table<M> {
 
     fn find(&self, hash: u64, key: &Key) -> Option<(u32, Side)> {
         let mut side = Side::A;
-        let slot = self.index.find(hash, |&slot| {
+        let slot = self.index.find(hash, |slot| {
             let found = self
                 .slots
                 .get(slot as usize)
@@ -427,7 +476,7 @@ impl<M: Default> Table<M> {
             side = found.unwrap_or(side);
             found.is_some()
         })?;
-        Some((*slot, side))
+        Some((slot, side))
     }
 
     fn ended_by(&self, slot: u32, packet: &Packet<'_>, side: Side) -> Option<EndedBy> {
@@ -468,13 +517,7 @@ impl<M: Default> Table<M> {
                 (self.slots.len() - 1) as u32
             }
         };
-        let slots = &self.slots;
-        self.index.insert_unique(hash, slot, |&slot| {
-            slots
-                .get(slot as usize)
-                .and_then(|slot| slot.flow.as_ref())
-                .map_or(0, |(flow, _)| flow.key.hash())
-        });
+        self.index.insert(hash, slot);
         slot
     }
 
@@ -501,9 +544,7 @@ impl<M: Default> Table<M> {
         let Some(place) = self.slots.get_mut(slot as usize) else { return };
         let Some((mut flow, note)) = place.flow.take() else { return };
         place.generation = place.generation.wrapping_add(1);
-        if let Ok(entry) = self.index.find_entry(flow.key.hash(), |&other| other == slot) {
-            entry.remove();
-        }
+        self.index.remove(flow.key.hash(), slot);
         self.free.push(slot);
         flow.end();
         self.openings -= usize::from(flow.assembly.is_some());
@@ -595,7 +636,8 @@ impl<M: Default> Table<M> {
     }
 
     fn id(&self, slot: u32) -> FlowId {
-        FlowId { slot, generation: self.slots.get(slot as usize).map_or(0, |slot| slot.generation) }
+        let generation = self.slots.get(slot as usize).map_or(0, |slot| slot.generation);
+        FlowId { slot, generation, part: self.part }
     }
 
     fn flow(&self, id: FlowId) -> Option<&Flow> {

@@ -26,7 +26,7 @@ use crate::net::TimeNs;
 use crate::policy::index::Policy;
 use crate::report::build::{self, Context};
 use crate::report::json;
-use crate::report::model::{Capture, Report, Window};
+use crate::report::model::{Capture, Report, Settings, Window};
 use crate::report::time::rfc3339;
 
 /// Reads tables and site anew: the policy, or one line why not.
@@ -549,6 +549,8 @@ impl Judge {
             captures: captures.collect(),
             judge_all: self.watch.audit.judge_all,
             filter: self.watch.capture.filter.clone(),
+            settings: Settings::default(),
+            tool_sha256: None,
             window: Some(Window { from: rfc3339(self.from_ns), to: rfc3339(now_ns()), interim }),
         };
         build::report(outcome, &self.policy, context)

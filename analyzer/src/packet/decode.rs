@@ -5,7 +5,7 @@
 
 use std::cell::Cell;
 
-use crate::net::{Endpoint, Layers};
+use crate::net::{Endpoint, Layers, TimeNs, Transport};
 use crate::packet::fragment::{Bounds, Given, Outcome, Reassembly, Seen, Whole};
 use crate::packet::frame::Frame;
 use crate::packet::ip::{self, Ip};
@@ -53,9 +53,7 @@ impl Decoder {
     /// first parts of fragmented packets that are given up by now.
     #[inline]
     pub fn decode(&mut self, frame: &Frame<'_>, emit: &mut impl FnMut(&Packet<'_>)) {
-        if !self.fragments.is_empty() {
-            self.give_up_aged(frame, emit);
-        }
+        self.age(frame.time_ns, emit);
         let seen = Seen { time_ns: frame.time_ns, place: frame.place, vantage: frame.vantage };
         let Self { fragments, state } = self;
         state.layers.vlan.clear();
@@ -94,14 +92,38 @@ impl Decoder {
         self.fragments.fragments()
     }
 
+    /// Moves the time on, as a frame that need not be decoded does.
+    #[inline]
+    pub fn age(&mut self, time_ns: TimeNs, emit: &mut impl FnMut(&Packet<'_>)) {
+        if !self.fragments.is_empty() {
+            self.give_up_aged(time_ns, emit);
+        }
+    }
+
     #[cold]
-    fn give_up_aged(&mut self, frame: &Frame<'_>, emit: &mut impl FnMut(&Packet<'_>)) {
+    fn give_up_aged(&mut self, time_ns: TimeNs, emit: &mut impl FnMut(&Packet<'_>)) {
         let Self { fragments, state } = self;
         let mut walk = Walk { fragments, state, emit, seen: Seen::default() };
-        while let Some(given) = walk.fragments.pop_aged(frame.time_ns) {
+        while let Some(given) = walk.fragments.pop_aged(time_ns) {
             walk.give_up(given, reason::FRAGMENT_INCOMPLETE);
         }
     }
+}
+
+/// The five-tuple of a frame that certainly gives this one packet and counts nothing else; `None` for any other.
+#[inline]
+pub fn five_tuple(frame: &Frame<'_>) -> Option<(Transport, Endpoint, Endpoint)> {
+    let (ip, _) = plain(frame, 0, &mut Layers::default())?;
+    let segment = transport::open(&ip).ok()?;
+    let (source, destination) = (segment.source_port, segment.destination_port);
+    if ip.protocol == UDP && tunnel::in_udp(source, destination, segment.payload).is_some() {
+        return None;
+    }
+    Some((
+        segment.transport,
+        Endpoint { address: ip.source, port: source },
+        Endpoint { address: ip.destination, port: destination },
+    ))
 }
 
 /// The fast path: Ethernet, at most one 802.1Q tag, IPv4 without options or IPv6 without extension

@@ -10,7 +10,7 @@ use crate::flow::record::{Outcome, Record};
 use crate::net::{Address, Endpoint, Pair, TimeNs, Transport};
 use crate::packet::frame::Place;
 use crate::policy::index::{Policy, RoleId};
-use crate::protocol::probe::Identity;
+use crate::protocol::probe::{Detail, Identity};
 use crate::verdict::check::Near;
 use crate::verdict::judge::Judgement;
 use crate::verdict::reason::{Reason, Severity};
@@ -66,12 +66,31 @@ pub struct Example {
     pub place: Place,
     pub nearest: Vec<Near>,
     pub missing: Option<String>,
+    /// What its content said, by name: `server_name`, `host`, `database`.
+    pub said: Vec<(&'static str, String)>,
+}
+
+/// What content said that a person may recognise.
+fn said(identity: &Identity) -> Vec<(&'static str, String)> {
+    let tls = identity.tls.iter();
+    let mut said: Vec<(&'static str, String)> = tls
+        .flat_map(|tls| {
+            let version = tls.version.map(|version| ("tls_version", version.to_owned()));
+            tls.sni.clone().map(|name| ("server_name", name)).into_iter().chain(version)
+        })
+        .collect();
+    said.extend(identity.details.iter().filter_map(|(&name, detail)| match detail {
+        Detail::Text(text) => Some((name, text.clone())),
+        _ => None,
+    }));
+    said
 }
 
 /// The findings of one pair: by port, or together where there are too many.
 #[derive(Clone, Debug)]
 enum Ports {
-    Few(BTreeMap<u16, Finding>),
+    /// Ascending; most pairs have one, and a tree would hold room for eleven.
+    Few(Vec<(u16, Finding)>),
     Many(Box<Finding>, BTreeSet<u16>),
 }
 
@@ -125,11 +144,12 @@ impl Findings {
                 place: record.first,
                 nearest: judgement.rows,
                 missing: judgement.missing,
+                said: said(identity),
             },
         };
         let port = record.ends[destination].port;
         let most = key.most_ports();
-        self.pairs.entry(key).or_insert_with(|| Ports::Few(BTreeMap::new())).insert(port, finding, most);
+        self.pairs.entry(key).or_insert_with(|| Ports::Few(Vec::new())).insert(port, finding, most);
     }
 
     /// Adds the groups of another part of the observation.
@@ -139,7 +159,7 @@ impl Findings {
                 *self.turned_away.entry(key.reason).or_default() += ports.flows();
                 continue;
             }
-            let mine = self.pairs.entry(key).or_insert_with(|| Ports::Few(BTreeMap::new()));
+            let mine = self.pairs.entry(key).or_insert_with(|| Ports::Few(Vec::new()));
             match ports {
                 Ports::Few(few) => {
                     few.into_iter().for_each(|(port, finding)| mine.insert(port, finding, key.most_ports()))
@@ -159,7 +179,7 @@ impl Findings {
         for (&key, ports) in &self.pairs {
             match ports {
                 Ports::Few(few) => {
-                    groups.extend(few.iter().map(|(&port, finding)| (key, vec![port], finding)))
+                    groups.extend(few.iter().map(|(port, finding)| (key, vec![*port], finding)))
                 }
                 Ports::Many(finding, set) => groups.push((key, set.iter().copied().collect(), finding)),
             }
@@ -183,10 +203,17 @@ impl Ports {
     fn insert(&mut self, port: u16, finding: Finding, most: usize) {
         match self {
             Self::Few(few) => {
-                match few.entry(port) {
-                    std::collections::btree_map::Entry::Occupied(mut mine) => mine.get_mut().add(finding),
-                    std::collections::btree_map::Entry::Vacant(place) => {
-                        place.insert(finding);
+                match few.binary_search_by_key(&port, |(port, _)| *port) {
+                    Ok(at) => {
+                        if let Some((_, mine)) = few.get_mut(at) {
+                            mine.add(finding);
+                        }
+                    }
+                    Err(at) => {
+                        if few.is_empty() {
+                            few.reserve_exact(1);
+                        }
+                        few.insert(at, (port, finding));
                     }
                 }
                 self.collapse(most);
@@ -203,8 +230,8 @@ impl Ports {
         if few.len() <= most {
             return;
         }
-        let set: BTreeSet<u16> = few.keys().copied().collect();
-        let mut findings = std::mem::take(few).into_values();
+        let set: BTreeSet<u16> = few.iter().map(|(port, _)| *port).collect();
+        let mut findings = std::mem::take(few).into_iter().map(|(_, finding)| finding);
         if let Some(mut whole) = findings.next() {
             findings.for_each(|finding| whole.add(finding));
             *self = Self::Many(Box::new(whole), set);
@@ -219,9 +246,9 @@ impl Ports {
             }
             Self::Few(few) => {
                 let mut set = set;
-                set.extend(few.keys());
+                set.extend(few.iter().map(|(port, _)| *port));
                 let mut whole = finding;
-                std::mem::take(few).into_values().for_each(|finding| whole.add(finding));
+                std::mem::take(few).into_iter().for_each(|(_, finding)| whole.add(finding));
                 *self = Self::Many(Box::new(whole), set);
             }
         }
@@ -229,7 +256,7 @@ impl Ports {
 
     fn flows(&self) -> u64 {
         match self {
-            Self::Few(few) => few.values().map(|finding| finding.flows).sum(),
+            Self::Few(few) => few.iter().map(|(_, finding)| finding.flows).sum(),
             Self::Many(finding, _) => finding.flows,
         }
     }
@@ -264,11 +291,11 @@ pub fn message(policy: &Policy, key: &Key, ports: &[u16], finding: &Finding) -> 
     let (from, to) =
         (who(&example.initiator_roles, key.initiator), who(&example.responder_roles, key.responder));
     let what = match (key.protocol, finding.tls) {
-        (Some("tls"), _) => " speaks tls".to_owned(),
-        (Some(protocol), true) => format!(" speaks {protocol} over TLS"),
-        (Some(protocol), false) => format!(" speaks {protocol}"),
-        (None, _) if is_mere_attempt(finding.outcome) => " tries".to_owned(),
-        (None, _) => " talks".to_owned(),
+        (Some("tls"), _) => " speaks tls to".to_owned(),
+        (Some(protocol), true) => format!(" speaks {protocol} over TLS to"),
+        (Some(protocol), false) => format!(" speaks {protocol} to"),
+        (None, _) if is_mere_attempt(finding.outcome) => " tries to reach".to_owned(),
+        (None, _) => " talks to".to_owned(),
     };
     let on = match ports {
         [port] if key.transport.is_icmp() => format!("{} code {port}", key.transport),
@@ -283,7 +310,7 @@ pub fn message(policy: &Policy, key: &Key, ports: &[u16], finding: &Finding) -> 
         }
         (None, None) => plainly(key.reason).to_owned(),
     };
-    format!("{from}{what} to {to} on {on}: {because}")
+    format!("{from}{what} {to} on {on}: {because}")
 }
 
 /// The Community ID of the flow between these ends.

@@ -80,7 +80,20 @@ pub fn judge(case: Case<'_>) -> Judgement {
         // Either way round it is the same: the rows of both are near, and neither row is proved.
         return Judgement { credits: Vec::new(), ..one };
     }
+    if one.verdict() == other.verdict() {
+        return Judgement { credits: Vec::new(), notes: Vec::new(), ..nearer(one, other) };
+    }
     uncertain(one, other)
+}
+
+/// Of two judgements with one verdict, the one whose reason stands nearer to a row. A wrong direction is never
+/// found where nobody saw who began: then the other way round says what is wrong.
+fn nearer(one: Judgement, other: Judgement) -> Judgement {
+    let place = |judgement: &Judgement| {
+        let is_guess = judgement.reason == Reason::WrongDirection;
+        (is_guess, checks::ALL.iter().position(|check| check.reason() == judgement.reason))
+    };
+    if place(&one) <= place(&other) { one } else { other }
 }
 
 fn uncertain(one: Judgement, other: Judgement) -> Judgement {

@@ -10,7 +10,7 @@ use crate::protocol::dns;
 use crate::verdict::names::Names;
 
 /// The port that names are resolved on. Unicast answers to mDNS (5353) bind nothing: anybody on the link may give them.
-const DNS_PORT: u16 = 53;
+pub const DNS_PORT: u16 = 53;
 
 /// Questions that wait for an answer. A busy node's resolver asks thousands a second and is answered in
 /// milliseconds; 8192 questions cost about 1 MiB.
