@@ -2,7 +2,12 @@
 //!
 //! Needs root, network namespaces and a few tools; says so where it is skipped.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that meets what it does not expect fails")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that meets what it does not expect fails"
+)]
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
