@@ -2,7 +2,12 @@
 //!
 //! Needs root, network namespaces and a few tools; says so where it is skipped.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that meets what it does not expect fails")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that meets what it does not expect fails"
+)]
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -397,6 +402,55 @@ fn prometheus_scrapes_it_and_promtool_agrees() {
     prometheus.kill().unwrap();
     prometheus.wait().unwrap();
     assert_eq!(watched.ends().0, 1);
+}
+
+#[test]
+fn pods_and_services_of_a_snapshot_fill_roles_as_their_addresses_do() {
+    let (capture, site) = scenario("gcxi");
+    let saved = checked(&capture, &site);
+    let text = std::fs::read_to_string(&site).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (mut bound, mut pods) = (String::new(), Vec::new());
+    for line in text.lines() {
+        // Each role of one address is a pod of that address.
+        let address = line.split_once("= [\"").and_then(|(_, rest)| rest.strip_suffix("\"]"));
+        match address.filter(|address| address.parse::<std::net::IpAddr>().is_ok()) {
+            Some(address) => {
+                let app = format!("app{}", pods.len());
+                let binding = format!("{{ kubernetes = {{ namespace = \"g\", selector = \"app={app}\" }} }}");
+                bound.push_str(&line.replace(&format!("\"{address}\""), &binding));
+                pods.push(
+                    serde_json::json!({"kind": "Pod", "metadata": {"namespace": "g", "labels": {"app": app}},
+                    "spec": {}, "status": {"phase": "Running", "podIP": address}}),
+                );
+            }
+            None => bound.push_str(line),
+        }
+        bound.push('\n');
+    }
+    assert!(pods.len() > 1, "{text}");
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let snapshot = file("pods.json", &serde_json::json!({"kind": "List", "items": pods}).to_string());
+    let bound = file("site.toml", &bound);
+    let run = |args: &[&str]| {
+        Command::new(UNCHARTED)
+            .arg("check")
+            .arg(&capture)
+            .args(["--site", &bound, "--format", "json"])
+            .args(args)
+            .output()
+            .unwrap()
+    };
+    let output = run(&["--kubernetes", &snapshot]);
+    let live: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
+    assert_eq!(facts(&live), facts(&saved));
+    let refused = run(&[]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("give --kubernetes"), "{refused:?}");
 }
 
 #[test]

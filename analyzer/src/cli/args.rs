@@ -60,6 +60,9 @@ pub struct PolicyArgs {
     /// The site file: which addresses fill the roles
     #[arg(long, value_name = "FILE")]
     pub site: Option<PathBuf>,
+    /// A snapshot that the site's pods are looked up in: kubectl get pods,services,endpointslices -A -o json
+    #[arg(long, value_name = "FILE", requires = "site")]
+    pub kubernetes: Option<PathBuf>,
     /// Which flows to judge: those with an end in a documented role, or all
     #[arg(long, value_enum, default_value_t = Scope::Documented)]
     pub scope: Scope,

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::cli::args::PolicyArgs;
 use crate::cli::output::{Failure, complain};
 use crate::policy::index::Policy;
+use crate::policy::kubernetes::parse_snapshot;
 use crate::policy::shipped;
 use crate::policy::site::Site;
 use crate::policy::site_check::check_site;
@@ -24,7 +25,7 @@ const MAX_FILE_BYTES: u64 = 64 << 20;
 /// # Errors
 /// The first mistake in a table or the site file, with its place.
 pub fn policy(args: &PolicyArgs) -> Result<Policy, Failure> {
-    let site = args.site.as_deref().map(site).transpose()?;
+    let mut site = args.site.as_deref().map(site).transpose()?;
     let mut tables = Vec::new();
     if !args.tables.is_empty() {
         for name in &args.tables {
@@ -49,7 +50,37 @@ pub fn policy(args: &PolicyArgs) -> Result<Policy, Failure> {
             complain(&remark.to_string());
         }
     }
+    if let Some(site) = &mut site {
+        bind_pods(site, args.kubernetes.as_deref())?;
+    }
     Ok(Policy::compile(tables, site))
+}
+
+/// Puts addresses in place of pods.
+fn bind_pods(site: &mut Site, snapshot: Option<&Path>) -> Result<(), Failure> {
+    let of_rows = site.rows.values().flat_map(|ends| ends.source.iter().chain(&ends.destination));
+    let names_pods = site
+        .roles
+        .iter()
+        .flat_map(|(_, bindings)| bindings)
+        .chain(of_rows)
+        .any(|binding| binding.pods.is_some());
+    let Some(path) = snapshot else {
+        return if names_pods {
+            let line = "the site binds roles to pods: expected a snapshot of the cluster, found none; give --kubernetes FILE";
+            Err(Failure::Said(format!("{}: {line}", site.path)))
+        } else {
+            Ok(())
+        };
+    };
+    let snapshot = parse_snapshot(&read_text(path)?, &path.display().to_string())?;
+    for role in snapshot.bind(site) {
+        complain(&format!(
+            "{}: warning: no pod of the snapshot fills {role:?}: it is bound to nothing",
+            site.path
+        ));
+    }
+    Ok(())
 }
 
 /// The files that tables are read from.

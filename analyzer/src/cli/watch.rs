@@ -52,7 +52,7 @@ pub fn run(args: WatchArgs) -> Done {
             Err(Failure::Said(line)) => Err(line),
             Err(Failure::Quiet) => Err("no policy".to_owned()),
         }),
-        watched: Vec::new(),
+        watched: args.policy.kubernetes.iter().cloned().collect(),
         findings: args
             .findings
             .clone()
@@ -97,6 +97,7 @@ fn needs(args: &WatchArgs) -> Result<Needs, Failure> {
         needs.read.push(folder(site));
     }
     needs.read.extend(load::table_files(&args.policy)?.iter().map(|path| folder(path)));
+    needs.read.extend(args.policy.kubernetes.as_deref().map(folder));
     needs.write.extend(args.reports.clone());
     needs.write.extend(args.findings.as_deref().map(folder));
     Ok(needs)

@@ -13,7 +13,7 @@ use landlock::{
     RulesetCreatedAttr, RulesetStatus,
 };
 use nix::libc;
-use nix::unistd::{Uid, User, geteuid, setgroups, setresgid, setresuid};
+use nix::unistd::{Gid, Uid, User, geteuid, setgroups, setresgid, setresuid};
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
     TargetArch,
@@ -41,20 +41,17 @@ pub fn drop_root(needs: &Needs) -> Result<Vec<String>, String> {
     let mut holds = Vec::new();
     let keeps = CapsHashSet::from([Capability::CAP_NET_RAW]);
     if geteuid().is_root() && needs.user != "root" {
-        let user =
-            User::from_name(&needs.user).map_err(|error| said("look the user up", &error))?.ok_or_else(
-                || format!("user {}: expected one that this host knows, found none; see --user", needs.user),
-            )?;
+        let (uid, gid) = ids(&needs.user)?;
         // Without the right to, the bounding set stays; permitted sets are emptied all the same.
         let is_bound = caps::clear(None, CapSet::Bounding).is_ok();
         caps::securebits::set_keepcaps(true).map_err(|error| said("keep CAP_NET_RAW", &error))?;
         setgroups(&[]).map_err(|error| said("leave all groups", &error))?;
-        setresgid(user.gid, user.gid, user.gid).map_err(|error| said("change the group", &error))?;
-        setresuid(user.uid, user.uid, user.uid).map_err(|error| said("change the user", &error))?;
+        setresgid(gid, gid, gid).map_err(|error| said("change the group", &error))?;
+        setresuid(uid, uid, uid).map_err(|error| said("change the user", &error))?;
         if Uid::effective().is_root() {
             return Err(format!("user {}: expected one who is not root", needs.user));
         }
-        holds.push(format!("user {} ({})", user.name, user.uid));
+        holds.push(format!("user {} ({uid})", needs.user));
         if is_bound {
             holds.push("empty capability bounding set".to_owned());
         }
@@ -73,6 +70,18 @@ pub fn drop_root(needs: &Needs) -> Result<Vec<String>, String> {
     holds.push(landlock(needs));
     holds.push(seccomp(true));
     Ok(holds)
+}
+
+/// The user and its group, by name or, where the host (an image from scratch) knows no names, by number.
+fn ids(user: &str) -> Result<(Uid, Gid), String> {
+    match (User::from_name(user), user.parse::<u32>()) {
+        (Ok(Some(user)), _) => Ok((user.uid, user.gid)),
+        (_, Ok(number)) => Ok((Uid::from_raw(number), Gid::from_raw(number))),
+        (Err(error), _) => Err(said("look the user up", &error)),
+        (Ok(None), _) => Err(format!(
+            "user {user}: expected one that this host knows or a number, found neither; see --user"
+        )),
+    }
 }
 
 fn said(what: &str, error: &dyn std::fmt::Display) -> String {

@@ -87,3 +87,35 @@ impl Merge {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::batch::sample;
+    use std::time::Instant;
+
+    fn check(said: &[(u16, &[TimeNs], TimeNs)], now_ns: TimeNs, expect: &[TimeNs]) -> Merge {
+        let mut merge = Merge::new(2);
+        for &(interface, times, horizon_ns) in said {
+            let batch = (!times.is_empty()).then(|| sample(times));
+            merge.take(Delivery { interface, batch, horizon_ns, sent: Instant::now() });
+        }
+        let mut order = Vec::new();
+        merge.ready(now_ns, &mut |frame| order.push(frame.time_ns));
+        assert_eq!(order, expect);
+        merge
+    }
+
+    #[test]
+    fn frames_of_two_interfaces_come_in_the_order_of_time() {
+        check(&[(0, &[1, 4, 5], 9), (1, &[2, 3, 6], 9)], 9, &[1, 2, 3, 4, 5, 6]);
+    }
+
+    #[test]
+    fn a_frame_waits_until_nothing_older_can_come_and_no_longer_than_a_second() {
+        let mut merge = check(&[(0, &[1, 4], 4), (1, &[2], 2)], 9, &[1, 2]);
+        let mut order = Vec::new();
+        merge.ready(4 + LATE_NS, &mut |frame| order.push(frame.time_ns));
+        assert_eq!(order, [4]);
+    }
+}

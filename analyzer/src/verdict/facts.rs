@@ -38,6 +38,7 @@ pub struct Facts<'a> {
     /// What the flow shows of its responder.
     known: Known<'a>,
     pub source: Endpoint,
+    /// With the port that is reached: behind a service it may be another than the packets name.
     pub destination: Endpoint,
     pub source_roles: Vec<RoleId>,
     pub destination_roles: Vec<RoleId>,
@@ -89,6 +90,8 @@ impl<'a> Facts<'a> {
     pub fn gather(case: Case<'a>, initiator: Side) -> Self {
         let record = case.record;
         let (source, destination) = (record.ends[initiator], record.ends[initiator.other()]);
+        let port = case.policy.port_behind(record.transport, destination);
+        let destination = Endpoint { port, ..destination };
         let at_ns: TimeNs = record.first_ns;
         let roles =
             |end: Endpoint, known: Known<'_>| case.policy.roles_of(end.address, known, case.names, at_ns);
