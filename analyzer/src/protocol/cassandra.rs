@@ -1,8 +1,8 @@
-//! Cassandra's native protocol (CQL), versions 3 to 5, over TCP.
+//! Cassandra's native protocol (CQL), versions 1 to 5 and DataStax's own, over TCP.
 //!
-//! Source: native_protocol_v3, v4 and v5 of Apache Cassandra (frame header, STARTUP, SUPPORTED).
+//! Source: native_protocol_v1 to v5 of Apache Cassandra (frame header, STARTUP, SUPPORTED).
 //! Recognised: STARTUP, SUPPORTED and AUTHENTICATE with their texts, queries, and answers that match a request.
-//! Left out: compressed bodies midstream, versions 1 and 2, Thrift, and v5's checksummed frames without their start.
+//! Left out: compressed bodies midstream, Thrift, and v5's checksummed frames without their start.
 
 use crate::flow::opening::{Heard, View};
 use crate::net::Transport;
@@ -23,8 +23,8 @@ impl Probe for Cassandra {
     }
 
     fn proof(&self) -> &'static str {
-        "A frame header of version 3 to 5 with a known opcode, and in it STARTUP's CQL_VERSION, a query in text, or the \
-         answer on the same stream. Versions 1 and 2 and Thrift are left out."
+        "A frame header of version 1 to 5 with a known opcode, and in it STARTUP's CQL_VERSION, a query in text, or the \
+         answer on the same stream. Thrift is left out."
     }
 
     fn transports(&self) -> &'static [Transport] {
@@ -65,6 +65,10 @@ impl Probe for Cassandra {
     }
 }
 
+/// The versions of DataStax Enterprise.
+const DSE_1: u8 = 0x41;
+const DSE_2: u8 = 0x42;
+
 const ERROR: u8 = 0x00;
 const STARTUP: u8 = 0x01;
 const OPTIONS: u8 = 0x05;
@@ -99,14 +103,17 @@ fn read(heard: Heard<'_>, top: u8) -> Option<Seen<'_>> {
     let mut cursor = Cursor::new(heard.bytes);
     let Some(version) = cursor.u8() else { return Some(Seen::Nothing) };
     let number = version & 0x7f;
-    if version & 0x80 != top || !(3..=5).contains(&number) {
+    if version & 0x80 != top || !matches!(number, 1..=5 | DSE_1 | DSE_2) {
         return None;
     }
     let Some(flags) = cursor.u8() else { return Some(Seen::Nothing) };
     if flags > 0x1f {
         return None;
     }
-    let Some(stream) = cursor.be16() else { return Some(Seen::Nothing) };
+    // Streams have one byte before version 3: too little to prove anything by an equal one.
+    let is_old = number < 3;
+    let stream = if is_old { cursor.u8().map(u16::from) } else { cursor.be16() };
+    let Some(stream) = stream else { return Some(Seen::Nothing) };
     let Some(opcode) = cursor.u8() else { return Some(Seen::Nothing) };
     let known = if top == 0 {
         matches!(opcode, STARTUP | OPTIONS | QUERY | PREPARE | 0x0a | 0x0b | 0x0d | 0x0f)
@@ -137,7 +144,7 @@ fn read(heard: Heard<'_>, top: u8) -> Option<Seen<'_>> {
     if whole && flags & 1 == 0 && !proves && matches!(opcode, STARTUP | SUPPORTED) {
         return None;
     }
-    Some(Seen::Frame(Frame { version: number, stream, opcode, whole, proves, body }))
+    Some(Seen::Frame(Frame { version: number, stream, opcode, whole: whole && !is_old, proves, body }))
 }
 
 /// The short string behind this short string.
@@ -208,6 +215,13 @@ mod tests {
         for end in 0..22 {
             check(&STARTUP_4[..end], b"", Err(Answer::More));
         }
+    }
+
+    #[test]
+    fn old_versions_have_short_streams() {
+        let startup = b"\x01\0\0\x01\0\0\0\x16\0\x01\0\x0bCQL_VERSION\0\x053.0.0";
+        check(startup, b"\x81\0\0\x02\0\0\0\0", Ok(Side::A));
+        check(b"\x02\0\0\x05\0\0\0\0", b"\x82\0\0\x02\0\0\0\0", Err(Answer::More));
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! Source: RFC 5424 section 6 and RFC 3164 section 4.1 (messages), RFC 6587 section 3.4 (framing over TCP).
 //! Recognised: a priority, then RFC 5424's version and time, or RFC 3164's time, from a side that nobody answers.
-//! Left out: messages without a time.
+//! Over UDP also a tag in place of the time, as RFC 3164 section 4.3 allows, where all of it is text.
+//! Left out: other messages without a time.
 
 use crate::flow::opening::View;
 use crate::net::Transport;
@@ -24,7 +25,7 @@ impl Probe for Syslog {
 
     fn proof(&self) -> &'static str {
         "A priority in angle brackets from 0 to 191, then a version and a time as RFC 5424 has them, or a time as RFC \
-         3164 has it, and no answer. Messages without a time are left out."
+         3164 has it, and no answer. Over UDP a tag and a colon may stand in place of the time."
     }
 
     fn transports(&self) -> &'static [Transport] {
@@ -41,9 +42,50 @@ impl Probe for Syslog {
         match framed.map(message) {
             Some(Ok(form)) => Answer::Yes(Claim::by(side).with("format", form)),
             Some(Err(Stop::Short)) => Answer::More,
+            Some(Err(Stop::Bad)) if view.transport == Transport::Udp && is_tagged(first) => {
+                Answer::Yes(Claim::by(side).with("format", "rfc3164"))
+            }
             Some(Err(Stop::Bad)) | None => Answer::No,
         }
     }
+}
+
+/// The longest tag (RFC 3164 section 4.1.3).
+const TAG_BYTES: usize = 32;
+
+/// A message shorter than this behind its tag says too little.
+const CONTENT_BYTES: usize = 4;
+
+/// A priority, a tag or a device's sequence number, a colon and a blank, and text to the end: `<30>app[7]: started`.
+fn is_tagged(datagram: &[u8]) -> bool {
+    let Some(rest) = datagram.strip_prefix(b"<") else { return false };
+    let mut cursor = Cursor::new(rest);
+    let Some(priority) = cursor.until(b'>') else { return false };
+    let value = std::str::from_utf8(priority).ok().and_then(|digits| digits.parse::<u8>().ok());
+    let is_priority = priority.len() <= 3
+        && priority.iter().all(u8::is_ascii_digit)
+        && (priority.len() == 1 || priority.first() != Some(&b'0'))
+        && value.is_some_and(|value| value <= 191);
+    let rest = cursor.rest();
+    let Some(tag) = cursor.until(b':') else { return false };
+    let tag = tag.strip_prefix(b" ").unwrap_or(tag);
+    let name = match tag.strip_suffix(b"]") {
+        Some(open) => {
+            let Some(at) = open.iter().position(|&byte| byte == b'[') else { return false };
+            let (name, process) = open.split_at_checked(at).unwrap_or_default();
+            if process.len() < 2 || !process.iter().skip(1).all(u8::is_ascii_digit) {
+                return false;
+            }
+            name
+        }
+        None => tag,
+    };
+    let is_name = (1..=TAG_BYTES).contains(&name.len())
+        && name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_-./".contains(byte));
+    let content = cursor.rest().strip_prefix(b" ").unwrap_or_default();
+    let is_text = |byte: &u8| *byte >= b' ' && *byte != 0x7f || matches!(byte, b'\t' | b'\r' | b'\n');
+    let text = rest.strip_suffix(b"\0").unwrap_or(rest);
+    is_priority && is_name && content.len() >= CONTENT_BYTES && text.iter().all(is_text)
 }
 
 enum Stop {
@@ -155,6 +197,23 @@ mod tests {
         let view = View::of(b"47 <34>1 2026-11-20T10:00:00Z host app - - - hello", b"");
         assert!(matches!(Syslog.ask(&view), Answer::Yes(_)));
         assert_eq!(Syslog.ask(&View::of(b"47 <3", b"")), Answer::More);
+    }
+
+    #[test]
+    fn a_tag_stands_for_the_time_over_udp() {
+        let ask = |datagram: &[u8]| Syslog.ask(&View::of_udp(datagram, b""));
+        assert!(matches!(ask(b"<30>dnsmasq[812]: started, version 2.90"), Answer::Yes(_)));
+        assert!(matches!(ask(b"<189>29: *Mar  1 00:10:02.123: %SYS-5-CONFIG_I: x"), Answer::Yes(_)));
+        for other in [
+            &b"<30>app: "[..],
+            b"<30>a b: text",
+            b"<200>app: text",
+            b"<30>app: te\x01xt",
+            b"<30>app[x]: text",
+        ] {
+            assert_eq!(ask(other), Answer::No);
+        }
+        assert_eq!(Syslog.ask(&View::of(b"<30>app[7]: text", b"")), Answer::No);
     }
 
     #[test]

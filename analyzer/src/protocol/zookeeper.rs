@@ -74,6 +74,25 @@ const WORD_ANSWERS: &[&[u8]] = &[
 
 const PING: &[u8] = b"\0\0\0\x08\xff\xff\xff\xfe\0\0\0\x0b";
 
+/// What ZooKeeper itself takes at most by default (`jute.maxbuffer`).
+const MESSAGE_MAX: u32 = 0x000f_ffff;
+
+/// Clients number their requests from 1.
+const MAX_XID: u32 = i32::MAX as u32;
+
+/// A request of a session whose beginning was not seen: a number, an operation on a node, and the node's path.
+fn operation(mut cursor: Cursor<'_>, size: u32) -> Option<Fit> {
+    let (Some(xid), Some(operation), Some(length)) = (cursor.be32(), cursor.be32(), cursor.be32()) else {
+        return None;
+    };
+    let is_sound = (1..=MAX_XID).contains(&xid)
+        && matches!(operation, 1..=9 | 12)
+        && (1..=size.saturating_sub(12)).contains(&length)
+        && size <= MESSAGE_MAX;
+    let path = cursor.take(length as usize).filter(|_| is_sound)?;
+    (path.first() == Some(&b'/') && path.iter().all(u8::is_ascii_graphic)).then_some(Fit::Yes)
+}
+
 fn ask_client(heard: Heard<'_>) -> Fit {
     let bytes = heard.bytes;
     if bytes.is_empty() || (bytes.len() < PING.len() && PING.starts_with(bytes)) {
@@ -92,6 +111,11 @@ fn ask_client(heard: Heard<'_>) -> Fit {
     let Some(size) = cursor.be32() else {
         return if bytes.first() == Some(&0) { Fit::More } else { Fit::Not };
     };
+    if !heard.is_first()
+        && let Some(fit) = operation(cursor, size)
+    {
+        return fit;
+    }
     if !matches!(size, 28 | 29 | 44 | 45) {
         return Fit::Not;
     }
@@ -131,6 +155,12 @@ fn ask_server(heard: Heard<'_>) -> Fit {
             };
         }
         (20 | 21 | 36 | 37, Some(0)) => {}
+        (16..=MESSAGE_MAX, Some(1..=MAX_XID)) if !heard.is_first() => {
+            let (_zxid, error) = (cursor.be64(), cursor.be32());
+            // Errors are small negative numbers.
+            let is_sound = error.is_none_or(|error| error == 0 || (-125..0).contains(&(error as i32)));
+            return if is_sound { Fit::More } else { Fit::Not };
+        }
         _ => return Fit::Not,
     }
     let (Some(timeout), Some(session)) = (cursor.be32(), cursor.be64()) else { return Fit::More };
@@ -167,6 +197,7 @@ fn tail(mut cursor: Cursor<'_>, left: u32, timeout: u32, sane: bool) -> Fit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flow::opening::Start;
     use crate::net::Side;
 
     /// The client of a yes, else the answer.
@@ -204,6 +235,17 @@ mod tests {
     fn pings_are_known_midstream() {
         check(PING, b"", Ok(Some(Side::A)));
         check(b"", b"\0\0\0\x10\xff\xff\xff\xfe\0\0\0\0\0\0\0\x05\0\0\0\0", Ok(Some(Side::A)));
+    }
+
+    #[test]
+    fn requests_are_known_midstream_by_their_path() {
+        let request = b"\0\0\0\x14\0\0\0\x07\0\0\0\x04\0\0\0\x07/broker\0";
+        let answer = b"\0\0\0\x10\0\0\0\x07\0\0\0\x05\0\0\0\x01\xff\xff\xff\x9b";
+        let late = |a, b| Zookeeper.ask(&View::of(a, b).started(Start::Midstream));
+        assert_eq!(late(request, answer), Answer::Yes(Claim::by(Side::A)));
+        assert_eq!(late(answer, request), Answer::Yes(Claim::by(Side::B)));
+        assert_eq!(late(request, b"HTTP/1.1 400"), Answer::No);
+        check(request, b"", Err(Answer::No));
     }
 
     #[test]
