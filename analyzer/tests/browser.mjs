@@ -9,6 +9,15 @@ import { pathToFileURL } from 'node:url';
 const [chromium, file] = process.argv.slice(2);
 const profile = mkdtempSync(join(tmpdir(), 'uncharted-browser-'));
 const child = spawn(chromium, ['--headless', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--remote-debugging-pipe', `--user-data-dir=${profile}`, 'about:blank'], { stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'] });
+child.on('exit', (code, signal) => {
+  rmSync(profile, { recursive: true, force: true });
+  if (!done) console.error(`chromium ended early: ${code} ${signal}`);
+  process.exit(done ? 0 : 1);
+});
+// A browser that hangs is a failure, not a wait.
+setTimeout(() => { console.error(`no answer for 60 s, at ${step}`); child.kill(); }, 60000).unref();
+let done = false;
+let step = 'start';
 const waiting = new Map();
 const events = [];
 let last = 0;
@@ -26,6 +35,7 @@ child.stdio[4].on('data', (data) => {
 });
 const send = (method, params = {}, sessionId) => new Promise((resolve, reject) => {
   last += 1;
+  step = `${method} ${params.expression ?? ''}`;
   waiting.set(last, { resolve, reject });
   child.stdio[3].write(JSON.stringify({ id: last, method, params, sessionId }) + '\0');
 });
@@ -51,7 +61,7 @@ for (const width of [360, 1280, 1920]) {
   await page('Emulation.setDeviceMetricsOverride', { width, height: 900, deviceScaleFactor: 1, mobile: false });
   result.widths[width] = await value('document.documentElement.scrollWidth');
   // Texts that stick out of their own box, but for those that scroll.
-  result.widths[`${width}-out`] = await value(`[...document.querySelectorAll('main *')].filter((e) => !e.closest('svg, .scroll, .diagram') && e.getBoundingClientRect().right > ${width} + 1).length`);
+  result.widths[`${width}-out`] = await value(`[...document.querySelectorAll('main *')].filter((e) => !e.closest('svg, .scroll, .diagram, details:not([open]) > :not(summary)')).slice(0, 2500).filter((e) => e.getBoundingClientRect().right > ${width} + 1).length`);
 }
 const findings = "[...document.querySelectorAll('.finding')]";
 result.findings = await value(`${findings}.length`);
@@ -76,9 +86,9 @@ result.dead_links = await value("[...document.querySelectorAll('a[href^=\"#\"]')
 result.scripts = await value("document.scripts.length");
 result.hacked = await value("Boolean(window.hacked)");
 await page('Emulation.setEmulatedMedia', { media: 'print' });
-result.print_hidden = await value(`(() => { dispatchEvent(new Event('beforeprint')); return [...document.querySelectorAll('.finding, .row')].filter((e) => e.lastElementChild.getBoundingClientRect().height === 0).length; })()`);
+result.print_hidden = await value(`(() => { dispatchEvent(new Event('beforeprint')); return [...document.querySelectorAll('.finding, .row')].slice(0, 300).filter((e) => e.lastElementChild.getBoundingClientRect().height === 0).length; })()`);
 result.requests = events.filter((event) => event.method === 'Network.requestWillBeSent' && !event.params.request.url.startsWith('file:')).map((event) => event.params.request.url);
 result.complaints = events.filter((event) => event.method === 'Log.entryAdded' || event.method === 'Runtime.exceptionThrown' || event.method === 'Runtime.consoleAPICalled').map((event) => JSON.stringify(event.params).slice(0, 300));
 console.log(JSON.stringify(result));
+done = true;
 await send('Browser.close').catch(() => {});
-child.on('exit', () => { rmSync(profile, { recursive: true, force: true }); process.exit(0); });

@@ -1,5 +1,6 @@
 //! Tables and sites from files, and the policy they make.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::cli::args::PolicyArgs;
@@ -126,16 +127,15 @@ fn site(path: &Path) -> Result<Site, Failure> {
 /// One line with the path and the cause.
 pub fn read_text(path: &Path) -> Result<String, Failure> {
     let place = path.display();
-    let length = std::fs::metadata(path)
-        .map_err(|error| Failure::Said(format!("{place}: expected a readable file, found `{error}`")))?
-        .len();
-    if length > MAX_FILE_BYTES {
-        return Err(Failure::Said(format!(
-            "{place}: expected at most {MAX_FILE_BYTES} bytes, found {length}"
-        )));
+    let unreadable =
+        |error: std::io::Error| Failure::Said(format!("{place}: expected a readable file, found `{error}`"));
+    // A device has no length: what is read is bounded, whatever is said of it.
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(Failure::Said(format!("{place}: expected at most {MAX_FILE_BYTES} bytes, found more")));
     }
-    let bytes = std::fs::read(path)
-        .map_err(|error| Failure::Said(format!("{place}: expected a readable file, found `{error}`")))?;
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         Failure::Said(format!("{place}: expected UTF-8 text, found another byte at offset {at}"))

@@ -4,6 +4,8 @@ use std::fmt::Display;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 
+use crate::report::words::shown;
+
 /// Why a command could not do its work.
 #[derive(Debug)]
 pub enum Failure {
@@ -25,7 +27,7 @@ pub type Done = Result<bool, Failure>;
 /// One line on standard error.
 pub fn complain(line: &str) {
     // Nobody is left to tell where standard error is closed.
-    let _ = writeln!(std::io::stderr(), "uncharted: {line}");
+    let _ = writeln!(std::io::stderr(), "uncharted: {}", shown(line));
 }
 
 /// Writes a report to `output`, or to standard output.
@@ -45,8 +47,11 @@ pub fn write(text: &str, output: Option<&Path>) -> Result<(), Failure> {
 
 fn write_stdout(text: &str) -> Result<(), Failure> {
     let mut stdout = std::io::stdout().lock();
-    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(|error| {
-        Failure::Said(format!("standard output: expected to write the report, found `{error}`"))
+    let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    written.or_else(|error| match error.kind() {
+        // Whoever reads has read enough (`head`): what was found stands all the same.
+        std::io::ErrorKind::BrokenPipe => Ok(()),
+        _ => Err(Failure::Said(format!("standard output: expected to write the report, found `{error}`"))),
     })
 }
 

@@ -10,6 +10,7 @@ use crate::policy::index::Policy;
 use crate::report::build::listed;
 use crate::report::model::Finding;
 use crate::report::time::rfc3339;
+use crate::report::words::safe_json;
 use crate::verdict::finding::{Findings, Key, SCAN_PORTS};
 use crate::verdict::reason::Severity;
 
@@ -175,5 +176,5 @@ fn line(
     let interface = interface.map_or("", String::as_str);
     let line = Line { event, time: rfc3339(now_ns), interface, again, finding };
     // Nothing in the model can fail to serialize: no maps with keys other than text, no floats.
-    serde_json::to_string(&line).unwrap_or_default()
+    safe_json(serde_json::to_string(&line).unwrap_or_default())
 }

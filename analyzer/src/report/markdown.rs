@@ -105,8 +105,8 @@ fn section(text: &mut String, title: &str, findings: &[(usize, &Finding)]) {
             text,
             "| F{} | **{}** {} | {what} | {} | {frame} |",
             at + 1,
-            finding.reason,
-            finding.severity,
+            safe(&finding.reason),
+            safe(&finding.severity),
             grouped(finding.flows)
         );
     }
@@ -141,7 +141,7 @@ fn rows(text: &mut String, report: &Report) {
                 cell(&row.protocol),
                 cell(&row.port),
                 grouped(row.flows),
-                row.status
+                safe(&row.status)
             );
         }
         text.push_str("\n</details>\n");

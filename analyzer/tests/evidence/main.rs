@@ -3,6 +3,8 @@
 //! One binary for all of these tests: linking is what costs.
 
 #[cfg(test)]
+mod bad_input;
+#[cfg(test)]
 mod openings;
 #[cfg(test)]
 mod program;

@@ -47,6 +47,23 @@ impl Traffic {
         })
     }
 
+    /// The same as a pcap file.
+    pub fn pcap(&self) -> Vec<u8> {
+        let mut file = Vec::new();
+        for word in [0xa1b2_c3d4_u32, 0x0004_0002, 0, 0, 65_535, 101] {
+            file.extend(word.to_le_bytes());
+        }
+        for frame in self.frames() {
+            let seconds = frame.time_ns / 1_000_000_000;
+            let micros = frame.time_ns % 1_000_000_000 / 1000;
+            for word in [seconds as u32, micros as u32, frame.wire_bytes, frame.wire_bytes] {
+                file.extend(word.to_le_bytes());
+            }
+            file.extend(frame.bytes);
+        }
+        file
+    }
+
     pub fn ip(&mut self, from: Ipv4Addr, to: Ipv4Addr, protocol: u8, payload: &[u8]) {
         self.now_ms += 1;
         self.identification += 1;
