@@ -9,12 +9,20 @@
     reason = "a test that meets what it does not expect fails"
 )]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use uncharted::audit::{Audit, Certain, Options};
+use uncharted::capture::set::Input;
+use uncharted::capture::source;
+use uncharted::policy::index::Policy;
+use uncharted::policy::shipped;
+use uncharted::policy::site_file::parse_site;
+use uncharted::verdict::reason::Reason;
 
 const UNCHARTED: &str = env!("CARGO_BIN_EXE_uncharted");
 
@@ -402,6 +410,52 @@ fn prometheus_scrapes_it_and_promtool_agrees() {
     prometheus.kill().unwrap();
     prometheus.wait().unwrap();
     assert_eq!(watched.ends().0, 1);
+}
+
+#[test]
+fn every_finding_is_told_once_and_counted_once() {
+    for name in ["gcxi", "gvp-reporting-server", "info-mart", "iwd", "tenant"] {
+        let (capture, path) = scenario(name);
+        let site = parse_site(&std::fs::read_to_string(&path).unwrap(), &path).unwrap();
+        let tables = site.tables.iter().map(|table| shipped::table(table).unwrap().unwrap()).collect();
+        let policy = Arc::new(Policy::compile(tables, Some(site)));
+        let mut audit = Audit::live(Arc::clone(&policy), Options::default());
+        let mut told: BTreeMap<Reason, u64> = BTreeMap::new();
+        let mut early = 0;
+        let mut count = |certain: Vec<Certain>, is_early: bool| {
+            for one in certain {
+                *told.entry(one.flow.judgement.reason).or_default() += u64::from(!one.is_again);
+                early += u64::from(is_early);
+            }
+        };
+        let inputs = [Input::from_arg(capture.as_os_str())];
+        let mut observation = source::open(&inputs, &source::Options::default()).unwrap();
+        while let Some(batch) = observation.next_batch().unwrap() {
+            for frame in batch.frames() {
+                audit.push(&frame);
+                audit.advance(frame.time_ns);
+                count(audit.certain(), true);
+            }
+        }
+        let (outcome, certain) = audit.close();
+        count(certain, false);
+        let mut counted: BTreeMap<Reason, u64> = BTreeMap::new();
+        for (key, _, finding) in outcome.findings.groups() {
+            *counted.entry(key.reason).or_default() += finding.flows;
+        }
+        assert_eq!(told, counted, "{name}");
+        assert!(early > 0, "{name}: some are told before the end");
+    }
+}
+
+#[test]
+fn a_short_soak_loses_nothing_unsaid_and_ends_clean() {
+    if !may_run(&["ip", "tcpreplay", "curl", "python3", "mount"]) {
+        return;
+    }
+    let soak =
+        Command::new(root().join("scripts/soak")).arg("15").env("UNCHARTED", UNCHARTED).output().unwrap();
+    assert!(soak.status.success(), "{soak:?}");
 }
 
 #[test]
