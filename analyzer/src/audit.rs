@@ -13,6 +13,7 @@ use crate::flow::record::{Outcome as Fate, Record};
 use crate::flow::table::{Bounds, Ended, EndedBy, FlowId, Pushed, hash};
 use crate::net::{Address, Side, TimeNs, Transport};
 use crate::packet::decode::{Decoder, five_tuple};
+use crate::packet::fragment;
 use crate::packet::frame::{Frame, Place};
 use crate::packet::reason::Undecoded;
 use crate::packet::view::{Packet, flag};
@@ -27,6 +28,7 @@ use crate::verdict::judge::{Judgement, judge};
 use crate::verdict::names::Names;
 use crate::verdict::reason::{Note, Reason, Severity, Verdict};
 use crate::verdict::resolver::{DNS_PORT, Resolver};
+use crate::verdict::rest::Rest;
 use crate::verdict::waiver;
 
 /// What an audit is to do.
@@ -39,7 +41,15 @@ pub struct Options {
     /// The part of the flows that is this audit's: `index` of `of`. Every audit sees every frame.
     pub share: Share,
     pub bounds: Bounds,
+    pub fragments: fragment::Bounds,
+    /// Findings kept of one reason; as many as [`crate::verdict::finding::MAX_OF_A_REASON`] where nothing is said.
+    pub max_of_a_reason: Option<usize>,
+    /// Flows of the list; as many as [`MAX_LIST`] where nothing is said.
+    pub max_list: Option<usize>,
 }
+
+/// Flows that a list holds: the earliest. A million take 2 GiB, and a program that wants more asks for it.
+pub const MAX_LIST: usize = 1 << 20;
 
 /// One of several audits side by side.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -117,6 +127,10 @@ pub struct Outcome {
     pub duplicates: u64,
     pub findings: Findings,
     pub remarks: BTreeMap<RemarkKey, RemarkTally>,
+    /// Flows whose remarks had no place in the list.
+    pub remarks_left_out: u64,
+    /// Allowed flows by what their verdicts rest on.
+    pub rests: BTreeMap<Rest, u64>,
     pub coverage: Coverage,
     pub names: Names,
     /// By capture, what gave no packet.
@@ -129,6 +143,9 @@ pub struct Outcome {
     pub last_ns: Option<TimeNs>,
     /// In order of first packet; empty unless asked for.
     pub list: Vec<Flow>,
+    /// Flows that had no place in the list: the latest.
+    pub list_left_out: u64,
+    max_list: usize,
 }
 
 /// What makes remarks one.
@@ -143,7 +160,7 @@ pub struct RemarkTally {
     pub roles: [Vec<crate::policy::index::RoleId>; 2],
 }
 
-/// Remarks kept; more of the same kind are counted with the first.
+/// Remarks kept: those with the least keys, so that the order of flows does not matter. The rest is counted.
 const MAX_REMARKS: usize = 10_000;
 
 #[derive(Clone, Debug)]
@@ -181,7 +198,7 @@ impl Audit {
         Self {
             resolver: Resolver::new(Names::wanting(policy.wanted_names())),
             tally: Tally::new(&policy, &options),
-            decoder: Decoder::new(crate::packet::fragment::Bounds::default()),
+            decoder: Decoder::new(options.fragments),
             flows: Flows::new(options.bounds),
             policy,
             options,
@@ -540,8 +557,10 @@ impl Tally {
                 reasons: BTreeMap::new(),
                 waived: 0,
                 duplicates: 0,
-                findings: Findings::default(),
+                findings: options.max_of_a_reason.map_or_else(Findings::default, Findings::bounded),
                 remarks: BTreeMap::new(),
+                remarks_left_out: 0,
+                rests: BTreeMap::new(),
                 coverage: Coverage::new(policy),
                 names: Names::default(),
                 undecoded: BTreeMap::new(),
@@ -550,6 +569,8 @@ impl Tally {
                 first_ns: None,
                 last_ns: None,
                 list: Vec::new(),
+                list_left_out: 0,
+                max_list: options.max_list.unwrap_or(MAX_LIST),
             },
             judge_all: options.judge_all,
             keep_flows: options.keep_flows,
@@ -598,6 +619,9 @@ impl Tally {
         *outcome.reasons.entry(judgement.reason).or_default() += 1;
         outcome.coverage.count(&record, &judgement);
         outcome.remark(&record, &judgement);
+        for &rest in &judgement.rests {
+            *outcome.rests.entry(rest).or_default() += 1;
+        }
         if self.keep_flows {
             outcome.list.push(Flow {
                 record: record.clone(),
@@ -605,6 +629,10 @@ impl Tally {
                 hidden: memo.hidden,
                 judgement: judgement.clone(),
             });
+            // Sorting twice the length once in a while costs less than keeping order all the time.
+            if outcome.list.len() >= outcome.max_list.saturating_mul(2) {
+                outcome.sort_list();
+            }
         }
         if self.early.is_some() {
             let (record, identity, judgement) = (record.clone(), identity.clone(), judgement.clone());
@@ -644,13 +672,17 @@ impl Outcome {
     }
 
     fn add_remark(&mut self, key: RemarkKey, tally: RemarkTally) {
-        let is_full = self.remarks.len() >= MAX_REMARKS;
         match self.remarks.get_mut(&key) {
             Some(mine) => mine.add(tally),
-            None if is_full => {}
             None => {
                 self.remarks.insert(key, tally);
             }
+        }
+        // What goes was never among the least, and comes back as new only to go again.
+        if self.remarks.len() > MAX_REMARKS
+            && let Some((_, gone)) = self.remarks.pop_last()
+        {
+            self.remarks_left_out += gone.flows;
         }
     }
 
@@ -663,6 +695,11 @@ impl Outcome {
         self.waived += other.waived;
         self.duplicates += other.duplicates;
         self.findings.add(other.findings);
+        self.remarks_left_out += other.remarks_left_out;
+        for (rest, flows) in other.rests {
+            *self.rests.entry(rest).or_default() += flows;
+        }
+        self.list_left_out += other.list_left_out;
         for (key, tally) in other.remarks {
             self.add_remark(key, tally);
         }
@@ -673,7 +710,7 @@ impl Outcome {
         self.sort_list();
     }
 
-    /// By first packet; of one frame's, carriers first, and of these the outermost.
+    /// By first packet; of one frame's, carriers first, and of these the outermost. What has no place goes.
     fn sort_list(&mut self) {
         self.list.sort_by(|one, other| {
             let order = |flow: &Flow| {
@@ -684,6 +721,8 @@ impl Outcome {
             };
             order(one).cmp(&order(other))
         });
+        self.list_left_out += self.list.len().saturating_sub(self.max_list) as u64;
+        self.list.truncate(self.max_list);
     }
 
     /// Flows with this verdict.

@@ -92,22 +92,8 @@ pub struct Observation {
 /// Opens all inputs as one observation and reads up to the first frame of each.
 pub fn open(inputs: &[Input], options: &Options) -> Result<Observation, CaptureError> {
     let (members, skipped) = expand(inputs)?;
-    let digester = match options.digest.then(Digester::start) {
-        Some(Ok(digester)) => Some(digester),
-        Some(Err(cause)) => return Err(CaptureError::unreadable("digest", &cause)),
-        None => None,
-    };
-    let mut observation = Observation {
-        pending: VecDeque::new(),
-        active: Vec::new(),
-        facts: BTreeMap::new(),
-        skipped,
-        vantages: Vantages::default(),
-        filter: options.filter.clone().map(Filter::new),
-        digester,
-        progress: Progress { read_bytes: Arc::default(), total_bytes: Some(0) },
-        pool: Pool::default(),
-    };
+    let mut observation = Observation::empty(options)?;
+    observation.skipped = skipped;
     let mut found = Vec::new();
     let mut readable = vec![0usize; inputs.len()];
     let mut refused = vec![0usize; inputs.len()];
@@ -137,6 +123,32 @@ pub fn open(inputs: &[Input], options: &Options) -> Result<Observation, CaptureE
     Ok(observation)
 }
 
+/// Opens a stream that is neither a file nor standard input: bytes in memory, a test's or a tool's.
+pub fn of_stream(
+    place: &str,
+    stream: Box<dyn Read + Send>,
+    options: &Options,
+) -> Result<Observation, CaptureError> {
+    let mut observation = Observation::empty(options)?;
+    observation.progress.total_bytes = None;
+    let digest = observation.digester.is_some().then(Digesting::default);
+    let meter = Meter::new(stream, Arc::clone(&observation.progress.read_bytes), digest.clone());
+    let reader = Reader::open(place, meter, observation.pool.clone())?;
+    let pending = observation.keep(reader, digest, None)?;
+    observation.arrange(vec![pending])?;
+    Ok(observation)
+}
+
+/// Whether the filter can be had for the link type of the first frame.
+fn check(filter: &mut Filter, store: &Store, vantages: &Vantages) -> Result<(), CaptureError> {
+    if let Some(entry) = store.index.first()
+        && let Some(link) = vantages.0.get(entry.vantage as usize)
+    {
+        filter.program(*link)?;
+    }
+    Ok(())
+}
+
 fn count(counts: &mut [usize], at: usize) {
     if let Some(count) = counts.get_mut(at) {
         *count += 1;
@@ -144,6 +156,25 @@ fn count(counts: &mut [usize], at: usize) {
 }
 
 impl Observation {
+    fn empty(options: &Options) -> Result<Self, CaptureError> {
+        let digester = match options.digest.then(Digester::start) {
+            Some(Ok(digester)) => Some(digester),
+            Some(Err(cause)) => return Err(CaptureError::unreadable("digest", &cause)),
+            None => None,
+        };
+        Ok(Self {
+            pending: VecDeque::new(),
+            active: Vec::new(),
+            facts: BTreeMap::new(),
+            skipped: Vec::new(),
+            vantages: Vantages::default(),
+            filter: options.filter.clone().map(Filter::new),
+            digester,
+            progress: Progress { read_bytes: Arc::default(), total_bytes: Some(0) },
+            pool: Pool::default(),
+        })
+    }
+
     /// The next frames in the order of time; nothing when all captures are read.
     ///
     /// What broken captures do is in their facts. The errors are a filter that does not fit a
@@ -235,30 +266,40 @@ impl Observation {
         let read_bytes = if kept { Arc::clone(&self.progress.read_bytes) } else { Arc::default() };
         let mut reader =
             Reader::open(&place, Meter::new(bytes, read_bytes, digest.clone()), self.pool.clone())?;
-        let mut elsewhere = Vantages::default();
-        if !kept {
-            reader.read_little();
-        }
-        let vantages = if kept { &mut self.vantages } else { &mut elsewhere };
-        let store = reader.fill(vantages).unwrap_or_default();
-        let first_ns = store.index.first().map(|entry| entry.time_ns);
-        if let (Some(filter), Some(entry)) = (&mut self.filter, store.index.first())
-            && let Some(link) = vantages.0.get(entry.vantage as usize)
-        {
-            filter.program(*link)?;
-        }
         if kept {
-            let facts = reader.facts.clone();
-            let mut active = Active { capture: 0, reader, store, at: 0, digest, file: copy };
-            if let Some(filter) = &mut self.filter {
-                active.keep(filter, &self.vantages)?;
-            }
-            return Ok(Pending { first_ns, facts, origin: Origin::Open(Box::new(active)) });
+            return self.keep(reader, digest, copy);
+        }
+        let mut vantages = Vantages::default();
+        reader.read_little();
+        let store = reader.fill(&mut vantages).unwrap_or_default();
+        let first_ns = store.index.first().map(|entry| entry.time_ns);
+        if let Some(filter) = &mut self.filter {
+            check(filter, &store, &vantages)?;
         }
         let facts = CaptureFacts::new(place, reader.facts.format, reader.facts.compression);
         self.pool.give(store);
         let path = member.path.clone().unwrap_or_default();
         Ok(Pending { first_ns, facts, origin: Origin::Disk(path) })
+    }
+
+    /// Reads up to the first frame of what stays open.
+    fn keep(
+        &mut self,
+        mut reader: Reader,
+        digest: Option<Digesting>,
+        file: Option<File>,
+    ) -> Result<Pending, CaptureError> {
+        let store = reader.fill(&mut self.vantages).unwrap_or_default();
+        let first_ns = store.index.first().map(|entry| entry.time_ns);
+        if let Some(filter) = &mut self.filter {
+            check(filter, &store, &self.vantages)?;
+        }
+        let facts = reader.facts.clone();
+        let mut active = Active { capture: 0, reader, store, at: 0, digest, file };
+        if let Some(filter) = &mut self.filter {
+            active.keep(filter, &self.vantages)?;
+        }
+        Ok(Pending { first_ns, facts, origin: Origin::Open(Box::new(active)) })
     }
 
     /// Puts the captures in order of their first frames and numbers them.

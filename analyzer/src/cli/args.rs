@@ -49,6 +49,12 @@ pub struct CaptureArgs {
     /// Flows that are followed at one time; beyond it the oldest attempts are judged and let go
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(16..))]
     pub max_flows: Option<u64>,
+    /// Memory that flows, openings, fragments and findings may take together, such as 500M or 2G; at least 64M
+    #[arg(long, value_name = "BYTES", value_parser = memory)]
+    pub max_memory: Option<u64>,
+    /// Read the captures without the sandbox (Landlock and seccomp)
+    #[arg(long)]
+    pub no_sandbox: bool,
 }
 
 /// What to judge against.
@@ -353,6 +359,23 @@ pub enum FailOn {
     Warning,
     Note,
     Never,
+}
+
+/// The least that `--max-memory` takes: buffers, threads and the tables need it.
+pub const MIN_MEMORY: u64 = 64 << 20;
+
+/// A number of bytes with K, M or G behind it, or none.
+fn memory(text: &str) -> Result<u64, String> {
+    let (digits, shift) = match text.as_bytes().last() {
+        Some(b'K' | b'k') => (text.get(..text.len() - 1).unwrap_or_default(), 10),
+        Some(b'M' | b'm') => (text.get(..text.len() - 1).unwrap_or_default(), 20),
+        Some(b'G' | b'g') => (text.get(..text.len() - 1).unwrap_or_default(), 30),
+        _ => (text, 0),
+    };
+    let bytes = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(1 << shift));
+    bytes
+        .filter(|&bytes| bytes >= MIN_MEMORY)
+        .ok_or_else(|| "expected bytes such as 500M or 2G, at least 64M".to_owned())
 }
 
 impl FailOn {

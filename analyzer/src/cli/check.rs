@@ -1,6 +1,7 @@
 //! `check`: judge saved captures.
 
 use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::ValueEnum;
@@ -12,6 +13,7 @@ use crate::cli::evidence;
 use crate::cli::load;
 use crate::cli::output::{self, Done, Failure};
 use crate::cli::run;
+use crate::cli::sandbox;
 use crate::cli::verify;
 use crate::policy::index::Policy;
 use crate::report::build::{self, Context};
@@ -63,14 +65,18 @@ pub fn run(args: &CheckArgs) -> Done {
 pub fn judged(args: &CheckArgs, policy: &Arc<Policy>, with_digests: bool) -> Result<Report, Failure> {
     let judge_all = args.policy.scope == Scope::All;
     let options = Options { judge_all, ..run::options(&args.capture) };
+    let tool_sha256 = with_digests.then(own_sha256).flatten();
+    let written: Vec<&Path> = args.output.output.iter().chain(&args.evidence).map(PathBuf::as_path).collect();
+    let sandbox = sandbox::enter(&args.capture, &written);
     let read = run::read(&args.capture, policy, options, with_digests)?;
     let context = Context {
+        sandbox,
         captures: read.captures,
         judge_all,
         filter: args.capture.filter.clone(),
         settings: settings(&args.capture),
         window: None,
-        tool_sha256: with_digests.then(own_sha256).flatten(),
+        tool_sha256,
     };
     Ok(build::report(&read.outcome, policy, context))
 }

@@ -8,7 +8,7 @@ use crate::audit::{Flow, Options};
 use crate::cli::args::{CaptureArgs, ExplainArgs, Scope};
 use crate::cli::load;
 use crate::cli::output::{self, Done, Failure};
-use crate::cli::run;
+use crate::cli::{run, sandbox};
 use crate::net::{Address, Endpoint, Transport};
 use crate::policy::index::Policy;
 use crate::policy::print;
@@ -117,7 +117,11 @@ fn flow(args: &ExplainArgs, tuple: &FiveTuple) -> Result<String, Failure> {
         threads: Some(1),
         separate: Vec::new(),
         max_flows: None,
+        max_memory: None,
+        no_sandbox: false,
     };
+    // What of it does not hold is no part of an explanation.
+    let _ = sandbox::enter(&capture, &[]);
     let options = Options { judge_all, keep_flows: true, ..run::options(&capture) };
     let read = run::read(&capture, &policy, options, false)?;
     let mut text = String::new();

@@ -1,10 +1,13 @@
 //! `flows`: every flow, judged where there is something to judge by.
 
+use std::path::Path;
+
 use crate::audit::Options;
 use crate::cli::args::{FlowsArgs, FlowsFormat, Scope};
 use crate::cli::load;
 use crate::cli::output::{self, Done, Failure};
 use crate::cli::run;
+use crate::cli::sandbox;
 use crate::policy::index::Policy;
 use crate::report::flow_line::{FlowLine, line};
 use crate::report::{flows_csv, flows_ndjson, flows_zeek};
@@ -19,6 +22,10 @@ pub fn run(args: &FlowsArgs) -> Done {
     let policy = std::sync::Arc::new(policy);
     let judge_all = args.policy.scope == Scope::All;
     let options = Options { judge_all, keep_flows: true, ..run::options(&args.capture) };
+    let written: Vec<&Path> = args.output.as_deref().into_iter().collect();
+    if let Some(missing) = sandbox::enter(&args.capture, &written).filter(|_| !args.capture.no_sandbox) {
+        output::complain(&format!("sandbox: {missing}"));
+    }
     let read = run::read(&args.capture, &policy, options, false)?;
     let lines: Vec<FlowLine> = read.outcome.list.iter().map(|flow| line(flow, &policy, is_judged)).collect();
     let text = match args.format {
@@ -28,6 +35,14 @@ pub fn run(args: &FlowsArgs) -> Done {
     };
     output::write(&text, args.output.as_deref())?;
     let mut is_whole = true;
+    let left_out = read.outcome.list_left_out;
+    if left_out > 0 {
+        output::complain(&format!(
+            "the list holds {} flows, the earliest; {left_out} more have no place in it; see --max-memory",
+            lines.len()
+        ));
+        is_whole = false;
+    }
     for capture in &read.captures {
         if let Some(stopped) = &capture.stopped {
             output::complain(&format!("{}: {stopped}", capture.path));

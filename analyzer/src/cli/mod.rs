@@ -12,6 +12,7 @@ mod load;
 mod output;
 mod report;
 mod run;
+mod sandbox;
 mod tables;
 mod verify;
 mod watch;

@@ -2,7 +2,8 @@
 
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use crate::report::words::shown;
 
@@ -55,6 +56,17 @@ fn write_stdout(text: &str) -> Result<(), Failure> {
     })
 }
 
+/// The file that is being written beside its name.
+static HALF_WRITTEN: Mutex<Option<PathBuf>> = Mutex::new(None);
+
+/// Removes what is half written, for somebody who ends the program in the middle.
+pub fn abandon() {
+    if let Some(path) = HALF_WRITTEN.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        // It is our own; where it is gone already there is nothing to do.
+        let _ = std::fs::remove_file(path);
+    }
+}
+
 /// Writes bytes to a file, whole or not at all.
 ///
 /// # Errors
@@ -71,6 +83,7 @@ fn write_file(bytes: &[u8], path: &Path) -> std::io::Result<()> {
         return std::fs::OpenOptions::new().write(true).open(path)?.write_all(bytes);
     }
     let mut file = tempfile::Builder::new().prefix(".uncharted-").tempfile_in(folder)?;
+    *HALF_WRITTEN.lock().unwrap_or_else(PoisonError::into_inner) = Some(file.path().to_owned());
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o644);

@@ -8,17 +8,18 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::audit::{Audit, Options, Outcome, Share, deal};
+use crate::audit::{Audit, MAX_LIST, Options, Outcome, Share, deal};
 use crate::capture::batch::Batch;
 use crate::capture::facts::{CaptureFacts, Compression};
 use crate::capture::set::Input;
 use crate::capture::source::{self, Observation};
 use crate::cli::args::{CaptureArgs, Separate};
-use crate::cli::output::{Failure, complain};
+use crate::cli::output::{Failure, abandon, complain};
 use crate::flow::flows::PARTS;
 use crate::policy::index::Policy;
 use crate::report::model::Capture;
 use crate::report::time::rfc3339;
+use crate::verdict::finding::MAX_OF_A_REASON;
 
 /// What was read, and what it came to.
 #[derive(Debug)]
@@ -44,6 +45,65 @@ pub fn options(args: &CaptureArgs) -> Options {
     options
 }
 
+/// What the rest of the program takes, whatever the captures hold: buffers, threads, tables.
+const FIXED_BYTES: u64 = 48 << 20;
+
+/// A flow with its place in the index and what the audit remembers of it.
+const FLOW_BYTES: u64 = 768;
+
+/// An opening of both sides, full, with segments that wait for others.
+const OPENING_BYTES: u64 = 20 << 10;
+
+/// A finding with its roles, rows and words, and the reasons that a flood can fill at a time.
+const FINDING_BYTES: u64 = 4 << 10;
+const FLOODED_REASONS: u64 = 8;
+
+/// A flow in a list, and its line.
+const LISTED_BYTES: u64 = 3 << 10;
+
+/// Shares the memory out, in hundredths: flows 40 (20 beside a list), openings 25, fragments 5, findings 15, a list 30.
+fn share_out(options: &mut Options, memory: u64, threads: usize) {
+    let free = memory.saturating_sub(FIXED_BYTES).max(FIXED_BYTES / 4);
+    let hundredths = |parts: u64| free / 100 * parts;
+    let each = |bytes: u64, size: u64| usize::try_from(bytes / size).unwrap_or(usize::MAX);
+    let of = threads.max(1) as u64;
+    let (flows, lists) = if options.keep_flows { (20, 30) } else { (40, 0) };
+    options.bounds.max_flows = options.bounds.max_flows.min(each(hundredths(flows), FLOW_BYTES)).max(16);
+    options.bounds.max_openings =
+        options.bounds.max_openings.min(each(hundredths(25), OPENING_BYTES)).max(16);
+    // One packet of the greatest length fits in any case.
+    options.fragments.bytes = options.fragments.bytes.min(each(hundredths(5), of)).max(128 << 10);
+    // The same for any number of threads: it decides what is listed.
+    let findings = each(hundredths(15), FINDING_BYTES * FLOODED_REASONS * MAX_THREADS as u64);
+    options.max_of_a_reason = Some(findings.clamp(64, MAX_OF_A_REASON));
+    if lists > 0 {
+        options.max_list = Some(each(hundredths(lists), 2 * LISTED_BYTES).clamp(16, MAX_LIST));
+    }
+}
+
+/// Says so where somebody ends the program before it has read all: nothing is left half written.
+fn watch_for_signals() {
+    use tokio::signal::unix::{SignalKind, signal};
+    // Without a runtime a signal ends the program all the same, only without a word.
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+    let entered = runtime.enter();
+    let handlers = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+    let (Ok(mut interrupt), Ok(mut terminate)) = handlers else { return };
+    drop(entered);
+    let wait = move || {
+        let found = runtime.block_on(async {
+            tokio::select! {
+                _ = interrupt.recv() => "SIGINT",
+                _ = terminate.recv() => "SIGTERM",
+            }
+        });
+        abandon();
+        complain(&format!("expected to read to the end, found `{found}`; no report was written"));
+        std::process::exit(i32::from(crate::cli::COULD_NOT_JUDGE));
+    };
+    let _ = std::thread::Builder::new().name("signals".to_owned()).spawn(wait);
+}
+
 /// Reads all captures and audits them.
 ///
 /// # Errors
@@ -54,10 +114,15 @@ pub fn read(
     options: Options,
     digest: bool,
 ) -> Result<Read, Failure> {
+    watch_for_signals();
     let inputs: Vec<Input> = args.captures.iter().map(|path| Input::from_arg(path.as_os_str())).collect();
     let mut observation = source::open(&inputs, &source::Options { filter: args.filter.clone(), digest })?;
     let progress = Progress::over(&observation);
     let threads = args.threads.map_or_else(cores, |threads| threads as usize);
+    let mut options = options;
+    if let Some(memory) = args.max_memory {
+        share_out(&mut options, memory, threads);
+    }
     let outcome = if threads <= 1 {
         alone(&mut observation, policy, options, &progress)?
     } else {

@@ -44,6 +44,8 @@ pub struct Flow {
     payload_ns: Pair<TimeNs>,
     letters: Letters,
     bits: u8,
+    /// A print of the first bytes of each side, with how many they are in its low bits; 0 for none.
+    heads: Pair<u32>,
     recent: Recent,
     pub assembly: Option<Box<Assembly>>,
     rare: Option<Box<Rare>>,
@@ -76,6 +78,11 @@ const CLOSED: u8 = 4;
 const LET_GO: u8 = 8;
 const COMPLETE: u8 = 16;
 const UNREACHABLE: u8 = 32;
+/// One side sent a SYN-ACK to no SYN, and a SYN besides: neither shows who began.
+const CONTRADICTED: u8 = 64;
+
+/// Bytes of each side by which a forged beginning is told once the opening was let go.
+const HEAD_BYTES: usize = 16;
 
 /// What most flows do not have.
 #[derive(Clone, Debug, Default)]
@@ -118,6 +125,17 @@ pub enum Fit {
     Begins,
 }
 
+/// The bits of a head that hold its length.
+const HEAD_LENGTH: u32 = 31;
+
+/// A print of the first `most` bytes (FNV-1a), with how many there are in the low bits.
+fn head(bytes: &[u8], most: usize) -> u32 {
+    let bytes = bytes.get(..most.min(bytes.len())).unwrap_or_default();
+    let print =
+        bytes.iter().fold(0x811c_9dc5u32, |print, &byte| (print ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    (print & !HEAD_LENGTH) | bytes.len() as u32
+}
+
 impl Flow {
     /// A flow that begins with this packet, which is yet to be taken.
     pub fn new(key: Key, layers: u32, packet: &Packet<'_>) -> Self {
@@ -137,6 +155,7 @@ impl Flow {
             payload_ns: Pair([NEVER; 2]),
             letters: Letters::default(),
             bits: 0,
+            heads: Pair::default(),
             recent: Recent::default(),
             assembly: None,
             rare,
@@ -165,7 +184,9 @@ impl Flow {
 
     /// Who a SYN or SYN-ACK shows to have begun.
     pub fn opener(&self) -> Option<Side> {
-        if self.bits & OPENER_A != 0 {
+        if self.bits & CONTRADICTED != 0 {
+            None
+        } else if self.bits & OPENER_A != 0 {
             Some(Side::A)
         } else if self.bits & OPENER_B != 0 {
             Some(Side::B)
@@ -205,7 +226,13 @@ impl Flow {
 
     /// Lets the opening go and gathers no other.
     pub fn let_go(&mut self) {
-        self.assembly = None;
+        if let Some(assembly) = self.assembly.take()
+            && self.key.transport == Transport::Tcp
+        {
+            for side in Side::BOTH {
+                self.heads[side] = head(&assembly.opening.sides[side].bytes, HEAD_BYTES);
+            }
+        }
         self.bits |= LET_GO;
     }
 
@@ -482,6 +509,10 @@ impl Flow {
         let is_ack = tcp.flags & flag::ACK != 0;
         if tcp.flags & flag::SYN != 0 {
             let opener = if is_ack { side.other() } else { side };
+            let was_asked = self.halves[side.other()].known & SYN_SENT != 0;
+            if !is_ack && self.opener() == Some(side.other()) && !was_asked {
+                self.bits |= CONTRADICTED;
+            }
             if self.opener().is_none() {
                 self.bits |= if opener == Side::A { OPENER_A } else { OPENER_B };
             }
@@ -625,6 +656,20 @@ impl Flow {
         self.assembly.as_mut().is_some_and(|assembly| assembly.acknowledged(side, seq))
     }
 
+    /// Whether the first bytes come again with other values, once the opening was let go.
+    fn hold_against_head(&mut self, side: Side, segment: Segment<'_>) {
+        let (half, kept) = (self.halves[side], self.heads[side]);
+        let bytes = (kept & HEAD_LENGTH) as usize;
+        let is_first = segment.seq == half.isn.wrapping_add(1);
+        if bytes == 0 || half.known & ISN == 0 || !is_first || segment.bytes.len() < bytes {
+            return;
+        }
+        if head(segment.bytes, bytes) != kept {
+            let rare = self.rare_mut();
+            rare.conflicts = rare.conflicts.saturating_add(1);
+        }
+    }
+
     /// The SYN of `side` is answered: what it carried counts where `ack` covers it. A host that does not take it
     /// acknowledges the SYN alone, and the same bytes come again.
     fn take_early(&mut self, side: Side, ack: u32, opens: bool) -> bool {
@@ -659,7 +704,10 @@ impl Flow {
             }
             self.assembly = Some(Box::new(assembly));
         }
-        let Some(assembly) = &mut self.assembly else { return false };
+        let Some(assembly) = &mut self.assembly else {
+            self.hold_against_head(side, segment);
+            return false;
+        };
         let before = assembly.conflicts;
         let grew = assembly.segment(side, segment);
         let conflicts = assembly.conflicts.wrapping_sub(before);

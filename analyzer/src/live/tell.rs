@@ -135,8 +135,8 @@ impl Teller {
             .map(|finding| line("repeated", finding, false, interfaces, now_ns))
             .collect();
         let rest = groups.get(COUNT_LINES..).unwrap_or_default();
-        let flows =
-            rest.iter().map(|finding| finding.flows).sum::<u64>() + waiting.turned_away.values().sum::<u64>();
+        let flows = rest.iter().map(|finding| finding.flows).sum::<u64>()
+            + waiting.rest().map(|(_, finding)| finding.flows).sum::<u64>();
         if flows > 0 {
             let more = More { event: "more", time: rfc3339(now_ns), groups: rest.len() as u64, flows };
             lines.extend(serde_json::to_string(&more));

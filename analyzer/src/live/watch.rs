@@ -546,6 +546,7 @@ impl Judge {
             capture
         });
         let context = Context {
+            sandbox: None,
             captures: captures.collect(),
             judge_all: self.watch.audit.judge_all,
             filter: self.watch.capture.filter.clone(),

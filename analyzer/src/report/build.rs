@@ -24,6 +24,8 @@ pub struct Context {
     pub captures: Vec<Capture>,
     pub judge_all: bool,
     pub filter: Option<String>,
+    /// What of the sandbox did not hold.
+    pub sandbox: Option<String>,
     pub settings: Settings,
     /// SHA-256 of the executable.
     pub tool_sha256: Option<String>,
@@ -45,6 +47,7 @@ pub fn report(outcome: &Outcome, policy: &Policy, context: Context) -> Report {
     }
     let coverage = rows(outcome, policy);
     let mut findings = listed(&outcome.findings, policy);
+    findings.extend(rest(outcome, policy));
     findings.extend(expired(outcome, policy));
     Report {
         schema: SCHEMA.to_owned(),
@@ -66,6 +69,8 @@ pub fn report(outcome: &Outcome, policy: &Policy, context: Context) -> Report {
         notes: remarks(outcome, policy),
         coverage,
         roles: roles(outcome, policy),
+        rests_on: outcome.rests.iter().map(|(rest, &flows)| (rest.name().to_owned(), flows)).collect(),
+        sandbox: context.sandbox,
         turned_away: turned_away(outcome),
     }
 }
@@ -102,6 +107,25 @@ fn summary(outcome: &Outcome, coverage: &[RowCoverage]) -> Summary {
 /// Findings as they are written, the gravest first.
 pub fn listed(findings: &finding::Findings, policy: &Policy) -> Vec<Finding> {
     findings.groups().into_iter().map(|(key, ports, found)| written(policy, &key, &ports, found)).collect()
+}
+
+/// Findings beyond those that are listed, one a reason.
+fn rest(outcome: &Outcome, policy: &Policy) -> Vec<Finding> {
+    let written = outcome.findings.rest().map(|((reason, waiver), found)| {
+        let example = &found.example;
+        let key = Key {
+            reason,
+            initiator: example.initiator.address,
+            responder: example.responder.address,
+            transport: example.transport,
+            protocol: None,
+            is_bare: false,
+            waiver,
+        };
+        let message = finding::rest_message(policy, reason, found);
+        Finding { message, ..written(policy, &key, &[example.responder.port], found) }
+    });
+    written.collect()
 }
 
 fn written(policy: &Policy, key: &Key, ports: &[u16], found: &finding::Finding) -> Finding {
@@ -285,9 +309,15 @@ fn turned_away(outcome: &Outcome) -> BTreeMap<String, u64> {
     if outcome.evicted > 0 {
         counts.insert("flows judged early because the flow table was full".to_owned(), outcome.evicted);
     }
-    let groups: u64 = outcome.findings.turned_away.values().sum();
+    let groups: u64 = outcome.findings.rest().map(|(_, found)| found.flows).sum();
     if groups > 0 {
         counts.insert("flows left out of the list of findings because it was full".to_owned(), groups);
+    }
+    if outcome.remarks_left_out > 0 {
+        counts.insert(
+            "flows left out of the list of notes because it was full".to_owned(),
+            outcome.remarks_left_out,
+        );
     }
     if outcome.names.turned_away > 0 {
         counts.insert(

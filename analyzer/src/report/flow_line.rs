@@ -74,6 +74,9 @@ pub struct Judged {
     pub verdict: &'static str,
     pub reason: &'static str,
     pub rows: Vec<RowRef>,
+    /// What an allowed flow's verdict rests on.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rests_on: Vec<&'static str>,
 }
 
 /// A row that allows the flow, or the nearest that does not.
@@ -95,6 +98,7 @@ pub fn line(flow: &Flow, policy: &Policy, is_judged: bool) -> FlowLine {
     let judged = is_judged.then(|| Judged {
         verdict: flow.judgement.verdict().name(),
         reason: flow.judgement.reason.name(),
+        rests_on: flow.judgement.rests.iter().map(|rest| rest.name()).collect(),
         rows: flow
             .judgement
             .rows

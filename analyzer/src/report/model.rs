@@ -36,6 +36,12 @@ pub struct Report {
     pub notes: Vec<Remark>,
     pub coverage: Vec<RowCoverage>,
     pub roles: Vec<Role>,
+    /// Allowed flows by what their verdicts rest on that one end alone could have said.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub rests_on: BTreeMap<String, u64>,
+    /// What of the reader's sandbox did not hold; absent where all of it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sandbox: Option<String>,
     /// What bounds turned away, by reason: nothing is lost silently.
     pub turned_away: BTreeMap<String, u64>,
 }

@@ -8,6 +8,7 @@ use textwrap::WordSplitter;
 
 use crate::report::model::{Capture, Finding, Report, RowCoverage};
 use crate::report::words::{bytes, count, grouped, microseconds, ports, shown};
+use crate::verdict::rest::Rest;
 
 /// The narrowest and the widest that a report is laid out for.
 pub const COLUMNS: std::ops::RangeInclusive<usize> = 80..=200;
@@ -128,6 +129,18 @@ fn head(page: &mut Page, report: &Report) {
         ),
     };
     page.wrapped(0, "", DIM, &against);
+    let rests: Vec<String> = Rest::ALL
+        .into_iter()
+        .filter_map(|rest| {
+            Some(format!("{} {}", grouped(*report.rests_on.get(rest.name())?), rest.plainly()))
+        })
+        .collect();
+    if !rests.is_empty() {
+        page.wrapped(0, "", DIM, &format!("Of the allowed flows rest: {}.", rests.join(", ")));
+    }
+    if let Some(sandbox) = &report.sandbox {
+        page.wrapped(0, "", DIM, &format!("Sandbox: {}.", shown(sandbox)));
+    }
 }
 
 fn captures(page: &mut Page, report: &Report) {

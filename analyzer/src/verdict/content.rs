@@ -37,10 +37,21 @@ pub fn weigh(reading: &Reading, case: &Case<'_>) -> Content {
     if !has_payload(case.record) || (reading.bare_connect && said_nothing) {
         return Content::TransportOnly;
     }
+    if case.record.conflicts > 0 && expects(reading) {
+        return Content::Unknown(CONFLICT.to_owned());
+    }
     match case.identity.protocol {
         Some(protocol) => known(reading, protocol, case.identity),
         None => unknown(reading, case),
     }
+}
+
+/// Overlapping segments with other bytes, a decoy that dies on the way (low TTL, bad checksum), a forged beginning.
+const CONFLICT: &str = "bytes of the opening came twice with different values, and which of them the receiver took cannot be told";
+
+/// Whether a reading asks anything of content.
+fn expects(reading: &Reading) -> bool {
+    !reading.protocols.is_empty() || !matches!(reading.tls, TlsReading::Either | TlsReading::Plain)
 }
 
 fn has_payload(record: &Record) -> bool {

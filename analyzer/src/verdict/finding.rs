@@ -1,8 +1,10 @@
 //! Findings: departures from the tables, grouped, with their evidence.
 //!
-//! The groups of two halves of an observation add up to the groups of the whole.
+//! The groups of two halves of an observation add up to the groups of the whole, also where they are
+//! more than are kept: which are kept depends on their keys alone, never on the order that they came in.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use crate::flow::community;
 use crate::flow::initiator::Direction;
@@ -22,8 +24,9 @@ pub const SCAN_PORTS: usize = 3;
 /// The same for flows that carried payload: so many services of one pair are read better together.
 pub const BUSY_PORTS: usize = 16;
 
-/// Groups kept. A report of more is read by nobody; 50,000 cost about 40 MiB.
-pub const MAX_GROUPS: usize = 50_000;
+/// Findings kept of one reason, a scan counted as a few. A report of more is read by nobody, and a flood
+/// that fills one reason hides none of another. 8192 cost about 8 MiB.
+pub const MAX_OF_A_REASON: usize = 8192;
 
 /// What makes flows one group, the port left out.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -59,6 +62,7 @@ pub struct Finding {
 pub struct Example {
     pub initiator: Endpoint,
     pub responder: Endpoint,
+    pub transport: Transport,
     pub initiator_roles: Vec<RoleId>,
     pub responder_roles: Vec<RoleId>,
     pub direction: Direction,
@@ -91,15 +95,62 @@ fn said(identity: &Identity) -> Vec<(&'static str, String)> {
 enum Ports {
     /// Ascending; most pairs have one, and a tree would hold room for eleven.
     Few(Vec<(u16, Finding)>),
-    Many(Box<Finding>, BTreeSet<u16>),
+    Many(Box<Finding>, PortBits),
 }
 
-/// All groups of one observation, or of a part of it.
+/// Ports as bits: a scan of all of them costs 8 KiB.
+#[derive(Clone, Debug)]
+struct PortBits(Vec<u64>);
+
+impl PortBits {
+    fn new() -> Self {
+        Self(vec![0; 1 << 10])
+    }
+
+    fn insert(&mut self, port: u16) {
+        if let Some(word) = self.0.get_mut(usize::from(port >> 6)) {
+            *word |= 1 << (port & 63);
+        }
+    }
+
+    fn extend(&mut self, other: &Self) {
+        self.0.iter_mut().zip(&other.0).for_each(|(mine, theirs)| *mine |= theirs);
+    }
+
+    /// Ascending.
+    fn list(&self) -> Vec<u16> {
+        let is_set =
+            |port: u16| self.0.get(usize::from(port >> 6)).is_some_and(|word| word & (1 << (port & 63)) != 0);
+        (0..=u16::MAX).filter(|&port| is_set(port)).collect()
+    }
+}
+
+/// The groups of one reason: those with the least keys, as many as there is room for.
 #[derive(Clone, Debug, Default)]
-pub struct Findings {
+struct OfReason {
     pairs: BTreeMap<Key, Ports>,
-    /// Flows that belong to no group because there were [`MAX_GROUPS`], by reason.
-    pub turned_away: BTreeMap<Reason, u64>,
+    /// The sum of the pairs' weights.
+    weight: usize,
+    /// No key from this on has a place.
+    limit: Option<Key>,
+}
+
+/// Flows of one reason whose groups are not kept, together.
+pub type Rest = (Reason, Option<usize>);
+
+/// All groups of one observation, or of a part of it.
+#[derive(Clone, Debug)]
+pub struct Findings {
+    reasons: BTreeMap<Reason, OfReason>,
+    /// What has no place in the groups, by reason and waiver.
+    rest: BTreeMap<Rest, Finding>,
+    max_of_a_reason: usize,
+}
+
+impl Default for Findings {
+    fn default() -> Self {
+        Self::bounded(MAX_OF_A_REASON)
+    }
 }
 
 impl Findings {
@@ -121,10 +172,6 @@ impl Findings {
             is_bare: record.payload_bytes.0.iter().all(|&bytes| bytes == 0),
             waiver,
         };
-        if self.pairs.len() >= MAX_GROUPS && !self.pairs.contains_key(&key) {
-            *self.turned_away.entry(key.reason).or_default() += 1;
-            return;
-        }
         let mut roles = judgement.roles;
         let finding = Finding {
             severity: judgement.severity,
@@ -137,6 +184,7 @@ impl Findings {
             example: Example {
                 initiator: record.ends[source],
                 responder: record.ends[destination],
+                transport: record.transport,
                 initiator_roles: std::mem::take(&mut roles[source]),
                 responder_roles: std::mem::take(&mut roles[destination]),
                 direction: judgement.direction,
@@ -147,41 +195,94 @@ impl Findings {
                 said: said(identity),
             },
         };
-        let port = record.ends[destination].port;
-        let most = key.most_ports();
-        self.pairs.entry(key).or_insert_with(|| Ports::Few(Vec::new())).insert(port, finding, most);
+        // Room for one: most pairs have one port.
+        self.put(key, Ports::Few(vec![(record.ends[destination].port, finding)]));
     }
 
     /// Adds the groups of another part of the observation.
     pub fn add(&mut self, other: Self) {
-        for (key, ports) in other.pairs {
-            if self.pairs.len() >= MAX_GROUPS && !self.pairs.contains_key(&key) {
-                *self.turned_away.entry(key.reason).or_default() += ports.flows();
-                continue;
+        for (reason, theirs) in other.reasons {
+            if let Some(limit) = theirs.limit {
+                self.limit(reason, limit);
             }
-            let mine = self.pairs.entry(key).or_insert_with(|| Ports::Few(Vec::new()));
-            match ports {
-                Ports::Few(few) => {
-                    few.into_iter().for_each(|(port, finding)| mine.insert(port, finding, key.most_ports()))
-                }
-                Ports::Many(finding, set) => mine.absorb(*finding, set),
+            theirs.pairs.into_iter().for_each(|(key, ports)| self.put(key, ports));
+        }
+        for (rest, finding) in other.rest {
+            self.put_rest(rest, Ports::Many(Box::new(finding), PortBits(Vec::new())));
+        }
+    }
+
+    /// None yet; as many of each reason.
+    pub fn bounded(max_of_a_reason: usize) -> Self {
+        Self { reasons: BTreeMap::new(), rest: BTreeMap::new(), max_of_a_reason }
+    }
+
+    /// Adds to a group, and lets those with the greatest keys go while there are too many.
+    fn put(&mut self, key: Key, ports: Ports) {
+        let mine = self.reasons.entry(key.reason).or_default();
+        if mine.limit.is_some_and(|limit| key >= limit) {
+            self.put_rest((key.reason, key.waiver), ports);
+            return;
+        }
+        match mine.pairs.entry(key) {
+            Entry::Vacant(place) => {
+                mine.weight += ports.weight();
+                place.insert(ports);
+            }
+            Entry::Occupied(mut place) => {
+                let group = place.get_mut();
+                mine.weight -= group.weight();
+                group.absorb(ports, key.most_ports());
+                mine.weight += group.weight();
             }
         }
-        for (reason, flows) in other.turned_away {
-            *self.turned_away.entry(reason).or_default() += flows;
+        while let Some(mine) =
+            self.reasons.get_mut(&key.reason).filter(|mine| mine.weight > self.max_of_a_reason)
+            && let Some((greatest, ports)) = mine.pairs.pop_last()
+        {
+            mine.weight -= ports.weight();
+            mine.limit = Some(greatest);
+            self.put_rest((greatest.reason, greatest.waiver), ports);
         }
+    }
+
+    /// Lets every group from `limit` on go.
+    fn limit(&mut self, reason: Reason, limit: Key) {
+        let mine = self.reasons.entry(reason).or_default();
+        let limit = mine.limit.map_or(limit, |before| before.min(limit));
+        mine.limit = Some(limit);
+        let gone = mine.pairs.split_off(&limit);
+        mine.weight -= gone.values().map(Ports::weight).sum::<usize>();
+        for (key, ports) in gone {
+            self.put_rest((key.reason, key.waiver), ports);
+        }
+    }
+
+    fn put_rest(&mut self, rest: Rest, ports: Ports) {
+        let Some(finding) = ports.whole() else { return };
+        match self.rest.get_mut(&rest) {
+            Some(mine) => mine.add(finding),
+            None => {
+                self.rest.insert(rest, finding);
+            }
+        }
+    }
+
+    /// What has no place among the groups: one finding a reason over all its flows, with the earliest as example.
+    pub fn rest(&self) -> impl Iterator<Item = (Rest, &Finding)> {
+        self.rest.iter().map(|(&rest, finding)| (rest, finding))
     }
 
     /// Every group: its key, its ports (one, or those of a scan), and what was found; the gravest first,
     /// then those with the most flows, then by key.
     pub fn groups(&self) -> Vec<(Key, Vec<u16>, &Finding)> {
         let mut groups: Vec<(Key, Vec<u16>, &Finding)> = Vec::new();
-        for (&key, ports) in &self.pairs {
+        for (&key, ports) in self.reasons.values().flat_map(|mine| &mine.pairs) {
             match ports {
                 Ports::Few(few) => {
                     groups.extend(few.iter().map(|(port, finding)| (key, vec![*port], finding)))
                 }
-                Ports::Many(finding, set) => groups.push((key, set.iter().copied().collect(), finding)),
+                Ports::Many(finding, set) => groups.push((key, set.list(), finding)),
             }
         }
         groups.sort_by(|(a_key, a_ports, a), (b_key, b_ports, b)| {
@@ -200,64 +301,71 @@ impl Key {
 }
 
 impl Ports {
-    fn insert(&mut self, port: u16, finding: Finding, most: usize) {
+    /// Findings that it counts for. It never shrinks, so that what has no place never had one.
+    fn weight(&self) -> usize {
         match self {
-            Self::Few(few) => {
-                match few.binary_search_by_key(&port, |(port, _)| *port) {
-                    Ok(at) => {
-                        if let Some((_, mine)) = few.get_mut(at) {
-                            mine.add(finding);
+            Self::Few(few) => few.len(),
+            Self::Many(..) => BUSY_PORTS + 1,
+        }
+    }
+
+    fn absorb(&mut self, other: Self, most: usize) {
+        match (&mut *self, other) {
+            (Self::Few(mine), Self::Few(theirs)) => {
+                for (port, finding) in theirs {
+                    match mine.binary_search_by_key(&port, |(port, _)| *port) {
+                        Ok(at) => {
+                            if let Some((_, mine)) = mine.get_mut(at) {
+                                mine.add(finding);
+                            }
                         }
-                    }
-                    Err(at) => {
-                        if few.is_empty() {
-                            few.reserve_exact(1);
-                        }
-                        few.insert(at, (port, finding));
+                        Err(at) => mine.insert(at, (port, finding)),
                     }
                 }
-                self.collapse(most);
+                if mine.len() > most {
+                    self.collapse();
+                }
             }
-            Self::Many(mine, set) => {
-                mine.add(finding);
-                set.insert(port);
+            (Self::Many(mine, bits), Self::Many(theirs, their_bits)) => {
+                mine.add(*theirs);
+                bits.extend(&their_bits);
+            }
+            (Self::Many(mine, bits), Self::Few(theirs)) => {
+                for (port, finding) in theirs {
+                    bits.insert(port);
+                    mine.add(finding);
+                }
+            }
+            (Self::Few(_), Self::Many(theirs, their_bits)) => {
+                self.collapse();
+                if let Self::Many(mine, bits) = self {
+                    mine.add(*theirs);
+                    bits.extend(&their_bits);
+                }
             }
         }
     }
 
-    fn collapse(&mut self, most: usize) {
+    /// Few ports become one finding over all of them.
+    fn collapse(&mut self) {
         let Self::Few(few) = self else { return };
-        if few.len() <= most {
-            return;
-        }
-        let set: BTreeSet<u16> = few.iter().map(|(port, _)| *port).collect();
+        let mut bits = PortBits::new();
+        few.iter().for_each(|(port, _)| bits.insert(*port));
         let mut findings = std::mem::take(few).into_iter().map(|(_, finding)| finding);
         if let Some(mut whole) = findings.next() {
             findings.for_each(|finding| whole.add(finding));
-            *self = Self::Many(Box::new(whole), set);
+            *self = Self::Many(Box::new(whole), bits);
         }
     }
 
-    fn absorb(&mut self, finding: Finding, set: BTreeSet<u16>) {
+    /// All of it as one finding. A group is never empty.
+    fn whole(self) -> Option<Finding> {
         match self {
-            Self::Many(mine, mine_set) => {
-                mine.add(finding);
-                mine_set.extend(set);
-            }
-            Self::Few(few) => {
-                let mut set = set;
-                set.extend(few.iter().map(|(port, _)| *port));
-                let mut whole = finding;
-                std::mem::take(few).into_iter().for_each(|(_, finding)| whole.add(finding));
-                *self = Self::Many(Box::new(whole), set);
-            }
-        }
-    }
-
-    fn flows(&self) -> u64 {
-        match self {
-            Self::Few(few) => few.iter().map(|(_, finding)| finding.flows).sum(),
-            Self::Many(finding, _) => finding.flows,
+            Self::Many(finding, _) => Some(*finding),
+            Self::Few(few) => few.into_iter().map(|(_, finding)| finding).reduce(|mut whole, finding| {
+                whole.add(finding);
+                whole
+            }),
         }
     }
 }
@@ -311,6 +419,26 @@ pub fn message(policy: &Policy, key: &Key, ports: &[u16], finding: &Finding) -> 
         (None, None) => plainly(key.reason).to_owned(),
     };
     format!("{from}{what} {to} on {on}: {because}")
+}
+
+/// One sentence about the findings that have no place in the list.
+pub fn rest_message(policy: &Policy, reason: Reason, finding: &Finding) -> String {
+    let example = &finding.example;
+    let key = Key {
+        reason,
+        initiator: example.initiator.address,
+        responder: example.responder.address,
+        transport: example.transport,
+        protocol: None,
+        is_bare: false,
+        waiver: None,
+    };
+    format!(
+        "{} more flows are {}, between ends that the list of findings has no room for; the earliest: {}",
+        finding.flows,
+        reason.name(),
+        message(policy, &key, &[example.responder.port], finding)
+    )
 }
 
 /// The Community ID of the flow between these ends.

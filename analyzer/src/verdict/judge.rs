@@ -10,6 +10,7 @@ use crate::verdict::checks;
 use crate::verdict::content::{Content, is_unexpected};
 use crate::verdict::facts::{Case, Facts};
 use crate::verdict::reason::{Note, Reason, Severity, Verdict};
+use crate::verdict::rest::{self, Rest};
 
 /// What the tables make of one flow.
 #[derive(Clone, Debug)]
@@ -27,6 +28,8 @@ pub struct Judgement {
     pub roles: Pair<Vec<RoleId>>,
     /// Remarks, each with the row that it is about.
     pub notes: Vec<(Note, RowId)>,
+    /// What an allowed flow's verdict rests on.
+    pub rests: Vec<Rest>,
     /// What the flow says of the rows that it fits.
     pub credits: Vec<Credit>,
 }
@@ -114,6 +117,7 @@ fn uncertain(one: Judgement, other: Judgement) -> Judgement {
         severity: Severity::Warning,
         credits: Vec::new(),
         notes: Vec::new(),
+        rests: Vec::new(),
         ..better
     }
 }
@@ -133,6 +137,7 @@ fn one_way(case: Case<'_>, initiator: Side, direction: Direction) -> Judgement {
         direction,
         notes: if reason.verdict() == Verdict::Allowed { notes(&facts) } else { Vec::new() },
         credits: credits(&facts, reason),
+        rests: if reason.verdict() == Verdict::Allowed { rest::of(&facts, direction) } else { Vec::new() },
         rows: found.rows,
         missing: found.missing,
         roles,

@@ -11,4 +11,5 @@ pub mod judge;
 pub mod names;
 pub mod reason;
 pub mod resolver;
+pub mod rest;
 pub mod waiver;
