@@ -2,14 +2,12 @@
 //!
 //! Source: RFC 9293 section 3 (TCP), RFC 5961 (what an endpoint believes of a stray RST or SYN).
 
-use std::hint::black_box;
-
 use crate::flow::claim::Claim;
 use crate::flow::copies::Recent;
 use crate::flow::history::{Event, Letters};
 use crate::flow::key::Key;
 use crate::flow::record::{Facts, Span};
-use crate::flow::stream::{Assembly, SANE_BYTES, Segment, ahead};
+use crate::flow::stream::{Assembly, SANE_BYTES, Segment, Spares, ahead};
 use crate::net::{Endpoint, Pair, Side, TimeNs, Transport};
 use crate::packet::frame::Place;
 use crate::packet::view::{Packet, flag};
@@ -126,14 +124,6 @@ impl Flow {
         }
     }
 
-    /// Asks the memory for every line of the flow that a packet reads, and does not wait for them.
-    #[inline]
-    pub fn touch(&self) {
-        black_box((self.key.is_one_way, self.last_ns, self.bits));
-        black_box((self.bytes.0[0], self.recent.is_full()));
-        black_box((self.halves.0[1].known, self.assembly.is_some()));
-    }
-
     /// Both ends; for ICMP the type and, behind an unanswered type, the code.
     pub fn ends(&self) -> Pair<Endpoint> {
         let port = |side: Side| {
@@ -187,9 +177,9 @@ impl Flow {
     }
 
     /// Lets the opening go and gathers no other.
-    pub fn let_go(&mut self) {
-        self.assembly = None;
+    pub fn let_go(&mut self) -> Option<Box<Assembly>> {
         self.bits |= LET_GO;
+        self.assembly.take()
     }
 
     /// Whether payload would begin an opening.
@@ -255,8 +245,8 @@ impl Flow {
         Some(claim)
     }
 
-    /// Takes a packet of `side` in. `opens` tells whether an opening may be begun. True if the opening grew.
-    pub fn take(&mut self, packet: &Packet<'_>, side: Side, opens: bool) -> bool {
+    /// Takes a packet of `side` in. Without `opens`, no opening may be begun. True if the opening grew.
+    pub fn take(&mut self, packet: &Packet<'_>, side: Side, opens: Option<&mut Spares>) -> bool {
         self.packets[side] = self.packets[side].saturating_add(u64::from(packet.packets));
         self.bytes[side] = self.bytes[side].saturating_add(u64::from(packet.ip_bytes));
         self.payload_bytes[side] = self.payload_bytes[side].saturating_add(u64::from(packet.payload_bytes));
@@ -282,14 +272,17 @@ impl Flow {
         }
     }
 
-    fn datagram(&mut self, packet: &Packet<'_>, side: Side, opens: bool) -> bool {
+    fn datagram(&mut self, packet: &Packet<'_>, side: Side, opens: Option<&mut Spares>) -> bool {
         self.letters.once(Event::Data, side);
         if packet.payload_bytes == 0 || packet.transport.is_icmp() {
             return false;
         }
         self.note_payload(packet, side);
-        if self.may_open() && opens && packet.carrier.is_none() {
-            self.assembly = Some(Box::new(Assembly::new(packet.transport)));
+        if let Some(spares) = opens
+            && self.may_open()
+            && packet.carrier.is_none()
+        {
+            self.assembly = Some(spares.take(packet.transport));
         }
         let is_cut = packet.is_cut();
         self.assembly.as_mut().is_some_and(|assembly| assembly.datagram(side, packet.payload, is_cut))
@@ -299,7 +292,7 @@ impl Flow {
         self.payload_ns[side] = self.payload_ns[side].min(packet.time_ns);
     }
 
-    fn segment(&mut self, packet: &Packet<'_>, side: Side, opens: bool) -> bool {
+    fn segment(&mut self, packet: &Packet<'_>, side: Side, opens: Option<&mut Spares>) -> bool {
         let tcp = packet.tcp;
         let has = |bit: u8| tcp.flags & bit != 0;
         let (syn, fin, rst, ack) = (has(flag::SYN), has(flag::FIN), has(flag::RST), has(flag::ACK));
@@ -597,16 +590,19 @@ impl Flow {
         self.assembly.as_mut().is_some_and(|assembly| assembly.acknowledged(side, seq))
     }
 
-    fn hear(&mut self, packet: &Packet<'_>, side: Side, opens: bool) -> bool {
-        if self.may_open() && opens && packet.carrier.is_none() {
-            let mut assembly = Assembly::new(packet.transport);
+    fn hear(&mut self, packet: &Packet<'_>, side: Side, opens: Option<&mut Spares>) -> bool {
+        if let Some(spares) = opens
+            && self.may_open()
+            && packet.carrier.is_none()
+        {
+            let mut assembly = spares.take(packet.transport);
             for side in Side::BOTH {
                 let half = self.halves[side];
                 if half.known & ISN != 0 {
                     assembly.begin(side, half.isn.wrapping_add(1));
                 }
             }
-            self.assembly = Some(Box::new(assembly));
+            self.assembly = Some(assembly);
         }
         let syn = u32::from(packet.tcp.flags & flag::SYN != 0);
         let Some(assembly) = &mut self.assembly else { return false };
