@@ -1,5 +1,7 @@
 //! Audits side by side over shares of the flows come to what one audit of all comes to, whatever bounds do.
 
+#![expect(clippy::expect_used, reason = "a test may stop")]
+
 use std::sync::Arc;
 
 use etherparse::PacketBuilder;

@@ -65,6 +65,7 @@ const MAX_SPARES: usize = 64;
 
 /// Assemblies between two flows, with the memory that they gathered.
 #[derive(Debug, Default)]
+#[expect(clippy::vec_box, reason = "the boxes go to flows and come back as they are")]
 pub struct Spares(Vec<Box<Assembly>>);
 
 impl Spares {

@@ -327,11 +327,11 @@ impl<M: Default> Table<M> {
         if self.flow(id).is_none() {
             return;
         }
-        if let Some(flow) = self.flow_mut(id.slot) {
-            if let Some(assembly) = flow.let_go() {
-                self.openings -= 1;
-                self.spares.give(assembly);
-            }
+        if let Some(flow) = self.flow_mut(id.slot)
+            && let Some(assembly) = flow.let_go()
+        {
+            self.openings -= 1;
+            self.spares.give(assembly);
         }
     }
 
