@@ -3,7 +3,7 @@
 //! An audit is a value: push frames, finish, and the outcomes of several audits over shares of one
 //! observation add up. It opens nothing, reads no clock and prints nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
@@ -12,13 +12,13 @@ use hashbrown::HashSet;
 use crate::flow::flows::{Flows, part_of};
 use crate::flow::key::{SEED, hash_of};
 use crate::flow::opening::View;
-use crate::flow::record::Record;
-use crate::flow::table::{Bounds, Ended, FlowId, hash};
+use crate::flow::record::{Outcome as Fate, Record};
+use crate::flow::table::{Bounds, Ended, EndedBy, FlowId, Pushed, hash};
 use crate::net::{Address, Side, TimeNs, Transport};
 use crate::packet::decode::{Decoder, five_tuple};
 use crate::packet::frame::{Frame, Place};
 use crate::packet::reason::Undecoded;
-use crate::packet::view::Packet;
+use crate::packet::view::{Packet, flag};
 use crate::policy::index::{Policy, RowId};
 use crate::protocol;
 use crate::protocol::probe::{Identity, identify};
@@ -28,7 +28,7 @@ use crate::verdict::facts::Case;
 use crate::verdict::finding::Findings;
 use crate::verdict::judge::{Judgement, judge};
 use crate::verdict::names::Names;
-use crate::verdict::reason::{Note, Reason, Verdict};
+use crate::verdict::reason::{Note, Reason, Severity, Verdict};
 use crate::verdict::resolver::{DNS_PORT, Resolver};
 use crate::verdict::waiver;
 
@@ -65,7 +65,7 @@ impl Default for Share {
 }
 
 /// What an audit remembers of a flow while it runs.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Memo {
     identity: Option<Arc<Identity>>,
     /// What loss took from the opening, once that was let go.
@@ -73,7 +73,17 @@ struct Memo {
     /// Opening bytes when the probes were asked last, both sides together.
     asked_bytes: u32,
     asked_sides: u8,
+    /// Content said all that it will.
+    is_settled: bool,
+    /// Judged while it was open, when all that decides was known.
+    is_judged: bool,
+    /// The gravest that was told of the flow before it ended.
+    told: Option<Severity>,
 }
+
+/// A live flow that has not shown what it is by then is judged on what it has shown: three
+/// retransmissions of a SYN (1, 3 and 7 seconds after it) went unanswered.
+pub const PATIENCE_NS: u64 = 10_000_000_000;
 
 /// One audit.
 #[derive(Debug)]
@@ -86,6 +96,8 @@ pub struct Audit {
     tally: Tally,
     capture: u16,
     counted: Undecoded,
+    /// Evictions that an outcome before this one has.
+    evicted_before: u64,
 }
 
 /// One flow and what was made of it.
@@ -99,7 +111,7 @@ pub struct Flow {
 }
 
 /// What an audit, or several together, came to.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Outcome {
     pub packets: u64,
     pub flows: u64,
@@ -137,13 +149,35 @@ pub struct RemarkTally {
 /// Remarks kept; more of the same kind are counted with the first.
 const MAX_REMARKS: usize = 10_000;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Tally {
     outcome: Outcome,
     judge_all: bool,
     keep_flows: bool,
     /// What flows share: most have one of a few hundred identities.
     identities: HashSet<Arc<Identity>, FixedState>,
+    /// Where findings are told before the flow ends; `None` where nobody listens.
+    early: Option<Early>,
+}
+
+/// What a live audit tells of before flows end.
+#[derive(Clone, Debug, Default)]
+struct Early {
+    /// Flows to look at again when their patience is over, in that order.
+    due: VecDeque<(TimeNs, FlowId)>,
+    certain: Vec<Certain>,
+}
+
+/// A flow whose verdict is a finding, told as soon as that is certain.
+#[derive(Clone, Debug)]
+pub struct Certain {
+    pub flow: Flow,
+    /// The waiver of the site file that accepts it.
+    pub waiver: Option<usize>,
+    /// The packet that made it certain; `None` where the lapse of time did.
+    pub at_ns: Option<TimeNs>,
+    /// It was told before, as less grave than it is.
+    pub is_again: bool,
 }
 
 /// Identities kept to be shared; any beyond are each flow's own.
@@ -161,7 +195,15 @@ impl Audit {
             options,
             capture: 0,
             counted: Undecoded::default(),
+            evicted_before: 0,
         }
+    }
+
+    /// An audit that tells of findings before their flows end: see [`Audit::certain`].
+    pub fn live(policy: Arc<Policy>, options: Options) -> Self {
+        let mut audit = Self::new(policy, options);
+        audit.tally.early = Some(Early::default());
+        audit
     }
 
     /// Takes frames with what [`deal`] said of each.
@@ -219,20 +261,100 @@ impl Audit {
     }
 
     /// Ends everything that is still open and says what it came to.
-    pub fn finish(mut self) -> Outcome {
+    pub fn finish(self) -> Outcome {
+        self.close().0
+    }
+
+    /// The same, with the findings that only the end made certain.
+    pub fn close(mut self) -> (Outcome, Vec<Certain>) {
         {
             let Self { decoder, flows, resolver, tally, policy, options, .. } = &mut self;
             decoder.flush(&mut |packet| take(packet, options.share, policy, flows, resolver, tally));
         }
         self.settle_undecoded();
-        let Self { flows, resolver, mut tally, policy, .. } = self;
+        let Self { flows, resolver, mut tally, policy, evicted_before, .. } = self;
         let evicted = flows.counts().evicted;
         flows.finish(&mut |ended| tally.settle(&policy, &resolver.names, ended));
+        let certain = tally.early.take().map(|early| early.certain).unwrap_or_default();
         let mut outcome = tally.outcome;
-        outcome.evicted = evicted;
+        outcome.evicted = evicted - evicted_before;
         outcome.names = resolver.names;
         outcome.sort_list();
+        (outcome, certain)
+    }
+
+    /// Moves the clock on where no packets come: what is idle ends, and whose patience is over is judged.
+    pub fn advance(&mut self, now_ns: TimeNs) {
+        let Self { flows, resolver, tally, policy, .. } = self;
+        flows.advance(now_ns, &mut |ended| tally.settle(policy, &resolver.names, ended));
+        while let Some(early) = &mut tally.early
+            && let Some(&(due_ns, id)) = early.due.front()
+            && due_ns <= now_ns
+        {
+            early.due.pop_front();
+            tell(id, None, policy, flows, resolver, tally);
+        }
+    }
+
+    /// The findings that became certain since the last call, in the order in which they did.
+    pub fn certain(&mut self) -> Vec<Certain> {
+        self.tally.early.as_mut().map(|early| std::mem::take(&mut early.certain)).unwrap_or_default()
+    }
+
+    /// What it comes to so far; nothing ends.
+    ///
+    /// Flows that may still show what they are (see [`PATIENCE_NS`]) are left out: the next one has them.
+    pub fn interim(&mut self) -> Outcome {
+        self.settle_undecoded();
+        let mut tally = Tally { early: None, ..self.tally.clone() };
+        let last_ns = tally.outcome.last_ns.unwrap_or_default();
+        for id in self.flows.ids() {
+            let Some(record) = self.flows.record(id) else { continue };
+            let Some(memo) = self.flows.note_mut(id) else { continue };
+            if memo.is_settled || record.first_ns.saturating_add(PATIENCE_NS) <= last_ns {
+                let ended = Ended { record, note: memo.clone(), why: EndedBy::Finished };
+                tally.settle(&self.policy, &self.resolver.names, ended);
+            }
+        }
+        let mut outcome = tally.outcome;
+        outcome.evicted = self.flows.counts().evicted - self.evicted_before;
+        outcome.names = self.resolver.names.clone();
         outcome
+    }
+
+    /// What it came to until now, and a fresh start by `policy` for all that is open and to come.
+    ///
+    /// A flow that is open now is part of both.
+    pub fn turn(&mut self, policy: Arc<Policy>) -> Outcome {
+        let outcome = self.interim();
+        let early = self.tally.early.take();
+        self.tally = Tally { early, ..Tally::new(&policy, &self.options) };
+        self.evicted_before = self.flows.counts().evicted;
+        self.adopt(policy);
+        outcome
+    }
+
+    /// Goes on by another policy that [`Policy::is_alike`] the one before; what was counted stays.
+    pub fn adopt(&mut self, policy: Arc<Policy>) {
+        if policy.wanted_names() != self.policy.wanted_names() {
+            self.resolver = Resolver::new(Names::wanting(policy.wanted_names()));
+        }
+        self.policy = policy;
+    }
+
+    /// What the flows that ended came to; open ones are not in it.
+    pub fn ended(&self) -> &Outcome {
+        &self.tally.outcome
+    }
+
+    /// Flows that are open.
+    pub fn open_flows(&self) -> usize {
+        self.flows.len()
+    }
+
+    /// Flows that the bound ended early, since the audit began.
+    pub fn evicted(&self) -> u64 {
+        self.flows.counts().evicted
     }
 
     /// Books what the decoder counted since the last capture began.
@@ -300,28 +422,104 @@ fn take(
     }
     let names = &resolver.names;
     let pushed = flows.push_into(of_flow, hash, packet, &mut |ended| tally.settle(policy, names, ended));
-    if pushed.opening_grew {
-        look(flows, pushed.id, tally);
+    let has_news = pushed.opening_grew && look(flows, pushed.id, tally);
+    if tally.early.is_some() {
+        listen(pushed, has_news, packet, policy, flows, resolver, tally);
     }
 }
 
-/// Asks the probes about a flow's opening where enough is new.
-fn look(flows: &mut Flows<Memo>, id: FlowId, tally: &mut Tally) {
-    let Some((opening, memo)) = flows.opening_and_note(id) else { return };
-    let view = opening.view();
-    if !is_worth_asking(&view, memo) {
+/// Tells of a live flow when this packet made it certain what it is.
+fn listen(
+    pushed: Pushed,
+    has_news: bool,
+    packet: &Packet<'_>,
+    policy: &Policy,
+    flows: &mut Flows<Memo>,
+    resolver: &Resolver,
+    tally: &mut Tally,
+) {
+    if pushed.is_new
+        && let Some(early) = &mut tally.early
+    {
+        // A flow that the table has let go was told of when it ended.
+        if early.due.len() >= flows.len().saturating_mul(2).max(1024) {
+            early.due.retain(|&(_, id)| flows.look(id).is_some());
+        }
+        early.due.push_back((packet.time_ns.saturating_add(PATIENCE_NS), pushed.id));
+    }
+    let is_answer = pushed.side == Side::B && packet.transport != Transport::Tcp;
+    let is_reset = packet.transport == Transport::Tcp && packet.tcp.flags & (flag::RST | flag::FIN) != 0;
+    if has_news || is_answer || is_reset {
+        tell(pushed.id, Some(packet.time_ns), policy, flows, resolver, tally);
+    }
+}
+
+/// Judges an open flow and, where it is a finding that was not told yet, tells of it. A packet alone is
+/// no ground while content may say more or the outcome is open; `at_ns` is `None` when patience is over.
+fn tell(
+    id: FlowId,
+    at_ns: Option<TimeNs>,
+    policy: &Policy,
+    flows: &mut Flows<Memo>,
+    resolver: &Resolver,
+    tally: &mut Tally,
+) {
+    let is_closed = flows.look(id).is_some_and(|look| look.is_closed);
+    let Some(memo) = flows.note_mut(id) else { return };
+    let was_told = memo.told;
+    if memo.is_judged || (at_ns.is_some() && !(memo.is_settled || is_closed)) {
         return;
     }
+    let mut memo = memo.clone();
+    let Some(mut record) = flows.record(id) else { return };
+    let is_decided =
+        (memo.is_settled || is_closed) && matches!(record.outcome, Fate::Established | Fate::Refused);
+    if at_ns.is_some() && !is_decided {
+        return;
+    }
+    let identity = last_word(&record, &mut memo);
+    if let Some(client) = identity.client {
+        record.spoke_as_client(client);
+    }
+    let hidden = memo.hidden;
+    let judgement = judge(Case {
+        policy,
+        names: &resolver.names,
+        record: &record,
+        identity: &identity,
+        hidden,
+        judge_all: tally.judge_all,
+    });
+    // Patience proves what is not allowed; what is not known yet may still show itself.
+    if !is_decided && judgement.verdict() == Verdict::Undetermined {
+        return;
+    }
+    let is_told = tally.tell(policy, Flow { record, identity, hidden, judgement }, at_ns, was_told);
+    if let Some(memo) = flows.note_mut(id) {
+        memo.told = is_told.or(was_told);
+        memo.is_judged = is_decided;
+    }
+}
+
+/// Asks the probes about a flow's opening where enough is new; whether that settled it.
+fn look(flows: &mut Flows<Memo>, id: FlowId, tally: &mut Tally) -> bool {
+    let Some((opening, memo)) = flows.opening_and_note(id) else { return false };
+    let view = opening.view();
+    if !is_worth_asking(&view, memo) {
+        return false;
+    }
     let mut identity = identify(protocol::ALL, &view);
-    if !tally.keep_flows {
+    if !tally.keep_flows && tally.early.is_none() {
         content::slim(&mut identity);
     }
     let is_settled = identity.settled;
     memo.hidden = content::hidden(&view);
     memo.identity = Some(tally.share(identity));
+    memo.is_settled = is_settled;
     if is_settled {
         flows.drop_opening(id);
     }
+    is_settled
 }
 
 /// Probes are asked when a side speaks for the first time, when a side ends, and when the bytes have
@@ -369,6 +567,7 @@ impl Tally {
             },
             judge_all: options.judge_all,
             keep_flows: options.keep_flows,
+            early: None,
             identities: HashSet::with_hasher(FixedState::with_seed(SEED)),
         }
     }
@@ -383,6 +582,25 @@ impl Tally {
             self.identities.insert(Arc::clone(&shared));
         }
         shared
+    }
+
+    /// Tells of a flow where it is a finding graver than was told; how grave.
+    fn tell(
+        &mut self,
+        policy: &Policy,
+        flow: Flow,
+        at_ns: Option<TimeNs>,
+        told: Option<Severity>,
+    ) -> Option<Severity> {
+        let early = self.early.as_mut()?;
+        let severity = flow.judgement.severity;
+        let is_finding = matches!(flow.judgement.verdict(), Verdict::NotAllowed | Verdict::Undetermined);
+        if !is_finding || told.is_some_and(|told| told >= severity) {
+            return None;
+        }
+        let waiver = waiver::accepting(policy, &flow.record, &flow.judgement);
+        early.certain.push(Certain { flow, waiver, at_ns, is_again: told.is_some() });
+        Some(severity)
     }
 
     /// Judges a flow that ended and counts it.
@@ -415,6 +633,11 @@ impl Tally {
                 judgement: judgement.clone(),
             });
         }
+        if self.early.is_some() {
+            let (record, identity, judgement) = (record.clone(), identity.clone(), judgement.clone());
+            self.tell(policy, Flow { record, identity, hidden: memo.hidden, judgement }, None, memo.told);
+        }
+        let outcome = &mut self.outcome;
         if matches!(judgement.verdict(), Verdict::NotAllowed | Verdict::Undetermined) {
             let waiver = waiver::accepting(policy, &record, &judgement);
             outcome.waived += u64::from(waiver.is_some());

@@ -6,6 +6,7 @@ pub mod audit;
 pub mod capture;
 pub mod cli;
 pub mod flow;
+pub mod live;
 pub mod net;
 pub mod packet;
 pub mod policy;

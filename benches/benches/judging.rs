@@ -43,12 +43,7 @@ fn policy(rows: usize) -> Option<Policy> {
     let table = Table { rows: (0..rows).map(row).collect(), ..table };
     let bindings = |at: usize| {
         let networks = (0..PREFIXES).map(move |prefix| address(at, prefix));
-        networks.map(|address| Binding {
-            network: Some(address.ip().into()),
-            name: None,
-            sni: None,
-            database: None,
-        })
+        networks.map(|address| Binding { network: Some(address.ip().into()), ..Binding::default() })
     };
     let roles = (0..rows).map(|at| (name(at), bindings(at).collect())).collect();
     let site = Site { roles, ..Site::default() };

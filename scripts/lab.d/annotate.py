@@ -223,8 +223,8 @@ def sidecar(flow):
     if line.verdict != "-":
         out.append("verdict = %s" % quote(line.verdict))
         out.append("reason = %s" % quote(line.reason))
-        rows = [row for row in line.rows.split(",") if row not in ("-", "")]
-        out.append("rows = [%s]" % ", ".join(map(quote, rows)))
+        if line.rows != "-":
+            out.append("rows = [%s]" % ", ".join(map(quote, line.rows.split(","))))
     return "\n".join(out) + "\n"
 
 

@@ -75,8 +75,8 @@ deviate() {
   plain stranger passer 9999
   flow "$(overlay_address 10.92.0 "$from")" "$(overlay_address 10.92.0 "$to")" "$port" "$protocol" no - allowed match "$rows" "over VLAN 100"
   speak "$from" "$(overlay_address 10.92.0 "$to")" "$port"
-  flow "$from" "$to" 4789/udp - - - out-of-scope carrier - "VXLAN, one way"
-  flow "$to" "$from" 4789/udp - - - out-of-scope carrier - "VXLAN, the other way"
+  flow "$from" "$to" 4789/udp vxlan no - out-of-scope carrier - "VXLAN, one way"
+  flow "$to" "$from" 4789/udp vxlan no - out-of-scope carrier - "VXLAN, the other way"
   flow "$(overlay_address 10.93.0 "$from")" "$(overlay_address 10.93.0 "$to")" "$port" "$protocol" no - allowed match "$rows" "inside VXLAN 42"
   speak "$from" "$(overlay_address 10.93.0 "$to")" "$port"
 }

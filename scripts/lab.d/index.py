@@ -1,4 +1,4 @@
-"""Writes captures/README.md from the sidecars. Usage: index.py CAPTURES"""
+"""Writes captures/README.md from the sidecars, or with --check only says whether it is as they say. Usage: index.py CAPTURES [--check]"""
 import glob
 import os
 import sys
@@ -37,5 +37,10 @@ for path in sorted(glob.glob(os.path.join(root, "scenarios", "*", "scenario.toml
         sidecar = tomllib.load(file)
     name = os.path.basename(os.path.dirname(path))
     out.append("| `%s` | %s | %d | %s |" % (name, cell(sidecar["shows"]), len(sidecar.get("flow", [])), cell(sidecar["software"])))
-with open(os.path.join(root, "README.md"), "w") as file:
-    file.write("\n".join(out) + "\n")
+text = "\n".join(out) + "\n"
+path = os.path.join(root, "README.md")
+if "--check" in sys.argv[2:]:
+    with open(path) as file:
+        sys.exit(0 if file.read() == text else path + ": expected what scripts/lab.d/index.py writes, found something else")
+with open(path, "w") as file:
+    file.write(text)

@@ -154,12 +154,11 @@ mock_client() {
   return $status
 }
 
-# activemq_start NODE: OpenWire 61616, STOMP 61613, MQTT 1883, OpenWire over TLS 61617.
+# activemq_start NODE [SCHEME:PORT...]: OpenWire on 61616, and further connectors such as stomp:61613, ssl:61617, tcp:7000.
 activemq_classpath() {
   local jar list=$WORK
-  for jar in activemq-client activemq-broker activemq-stomp activemq-mqtt activemq-openwire-legacy activemq-jaas \
-    geronimo-jms_1.1_spec geronimo-j2ee-management-1.1-spec hawtbuf slf4j-api slf4j-jdk14 mqtt-client hawtdispatch \
-    hawtdispatch-transport geronimo-annotation-1.3-spec; do
+  for jar in activemq-client activemq-broker activemq-stomp activemq-openwire-legacy activemq-jaas \
+    geronimo-jms_1.1_spec geronimo-j2ee-management-1.1-spec hawtbuf slf4j-api slf4j-jdk14 geronimo-annotation-1.3-spec; do
     list+=:/usr/share/java/$jar.jar
   done
   echo "$list"
@@ -435,20 +434,23 @@ https_named() { http "$1" --resolve "$3:443:$(address "$2")" "https://$3${4:-/}"
 # udp_say NODE HOST PORT
 udp_say() { on "$1" timeout 3 socat - "UDP:$(address "$2"):$3" <<<"anybody there" >/dev/null 2>&1; }
 
-# smtpd_start NODE: OpenSMTPD on 25 with STARTTLS and on 465, for the domain lab.example.
+# smtpd_start NODE: OpenSMTPD on 25, for the domain lab.example; without TLS, because Debian's build cannot sign
+# with OpenSSL 3. submission_start is for those.
 smtpd_start() {
   local home="$WORK/smtpd-$1"
-  certificate
   mkdir -p "$home"
-  install -m 600 "$WORK/server.key" "$home/key"
   cat >"$home/smtpd.conf" <<C
-pki lab cert "$WORK/server.crt"
-pki lab key "$home/key"
-listen on $(address "$1") port 25 tls pki lab hostname $1.lab.example
-listen on $(address "$1") port 465 smtps pki lab hostname $1.lab.example
+listen on $(address "$1") port 25 hostname $1.lab.example
 action "keep" maildir "$home/%{user.username}"
 match from any for domain "lab.example" action "keep"
 C
   background "$1" "$1-smtpd" sh -c "mount -t tmpfs -o mode=711 none /var/spool/smtpd; mount -t tmpfs none /run; exec smtpd -d -f '$home/smtpd.conf'"
   ready "$1" 25 30
+}
+
+# submission_start NODE PORT [tls]: aiosmtpd with STARTTLS, or TLS at once.
+submission_start() {
+  certificate
+  background "$1" "$1-submission-$2" "$PYTHON" "$LAB/clients/submission.py" "$(address "$1")" "$2" "$WORK/server.pem" "${@:3}"
+  ready "$1" "$2"
 }

@@ -127,3 +127,18 @@ fn frame<'a>(store: &'a Store, links: &[LinkType], entry: &Entry) -> Frame<'a> {
         bytes: store.frame_bytes(entry),
     }
 }
+
+/// A batch of empty frames at these times.
+#[cfg(test)]
+pub(crate) fn sample(times: &[TimeNs]) -> Batch {
+    let entry = |(&time_ns, at): (&TimeNs, u64)| Entry {
+        time_ns,
+        place: Place::new(0, at),
+        offset: 0,
+        captured: 0,
+        wire: 0,
+        vantage: 0,
+    };
+    let index = times.iter().zip(1..).map(entry).collect();
+    Batch::new(Store { bytes: Vec::new(), index }, Arc::new(vec![LinkType(1)]), Pool::default())
+}

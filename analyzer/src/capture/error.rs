@@ -14,6 +14,8 @@ pub enum ErrorKind {
     NotCapture,
     /// A capture whose head is broken, cut short or of an unknown version.
     Header,
+    /// The system does not permit it.
+    Forbidden,
     /// A filter expression that libpcap does not take.
     Filter,
     /// Nothing to read where captures were expected, or too many of them.

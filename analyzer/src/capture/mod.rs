@@ -8,6 +8,7 @@ pub mod error;
 pub mod facts;
 mod file;
 mod filter;
+pub mod interface;
 mod look;
 mod merged;
 mod pcap_file;

@@ -30,7 +30,7 @@ pub fn run(args: &FlowsArgs) -> Done {
     let mut is_whole = true;
     for capture in &read.captures {
         if let Some(stopped) = &capture.stopped {
-            output::complain(stopped);
+            output::complain(&format!("{}: {stopped}", capture.path));
             is_whole = false;
         }
         if capture.truncated {

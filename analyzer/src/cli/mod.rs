@@ -4,6 +4,8 @@
 
 mod args;
 mod check;
+mod diff;
+mod evidence;
 mod explain;
 mod flows;
 mod load;
@@ -11,6 +13,8 @@ mod output;
 mod report;
 mod run;
 mod tables;
+mod verify;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -28,12 +32,18 @@ const COULD_NOT_JUDGE: u8 = 2;
 
 /// Parses the command line and runs it.
 pub fn main() -> ExitCode {
-    let result = match Args::parse().command {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return usage(&error),
+    };
+    let result = match args.command {
         Command::Check(args) => check::run(&args),
         Command::Flows(args) => flows::run(&args),
         Command::Tables(args) => tables::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Report(args) => report::run(&args),
+        Command::Watch(args) => watch::run(*args),
+        Command::Diff(args) => diff::run(&args),
     };
     match result {
         Ok(true) => ExitCode::from(CLEAN),
@@ -41,6 +51,29 @@ pub fn main() -> ExitCode {
         Err(Failure::Quiet) => ExitCode::from(COULD_NOT_JUDGE),
         Err(Failure::Said(line)) => {
             output::complain(&line);
+            ExitCode::from(COULD_NOT_JUDGE)
+        }
+    }
+}
+
+/// Shows help and version as they are, and says what is wrong with the arguments in one line.
+fn usage(error: &clap::Error) -> ExitCode {
+    use clap::error::ErrorKind;
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            let _ = error.print();
+            ExitCode::from(CLEAN)
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            let _ = error.print();
+            ExitCode::from(COULD_NOT_JUDGE)
+        }
+        _ => {
+            let text = error.to_string();
+            let what = text.split("\n\nUsage:").next().and_then(|text| text.split("\n\nFor more").next());
+            let words: Vec<&str> = what.unwrap_or_default().split_whitespace().collect();
+            let line = words.join(" ").replace(" tip: ", "; ");
+            output::complain(&format!("{}; see --help", line.strip_prefix("error: ").unwrap_or(&line)));
             ExitCode::from(COULD_NOT_JUDGE)
         }
     }

@@ -4,6 +4,8 @@ use std::fmt::Display;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 
+use crate::report::words::shown;
+
 /// Why a command could not do its work.
 #[derive(Debug)]
 pub enum Failure {
@@ -25,7 +27,7 @@ pub type Done = Result<bool, Failure>;
 /// One line on standard error.
 pub fn complain(line: &str) {
     // Nobody is left to tell where standard error is closed.
-    let _ = writeln!(std::io::stderr(), "uncharted: {line}");
+    let _ = writeln!(std::io::stderr(), "uncharted: {}", shown(line));
 }
 
 /// Writes a report to `output`, or to standard output.
@@ -37,7 +39,7 @@ pub fn complain(line: &str) {
 pub fn write(text: &str, output: Option<&Path>) -> Result<(), Failure> {
     match output {
         None => write_stdout(text),
-        Some(path) => write_file(text, path).map_err(|error| {
+        Some(path) => write_file(text.as_bytes(), path).map_err(|error| {
             Failure::Said(format!("{}: expected to write the report, found `{error}`", path.display()))
         }),
     }
@@ -45,19 +47,31 @@ pub fn write(text: &str, output: Option<&Path>) -> Result<(), Failure> {
 
 fn write_stdout(text: &str) -> Result<(), Failure> {
     let mut stdout = std::io::stdout().lock();
-    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(|error| {
-        Failure::Said(format!("standard output: expected to write the report, found `{error}`"))
+    let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    written.or_else(|error| match error.kind() {
+        // Whoever reads has read enough (`head`): what was found stands all the same.
+        std::io::ErrorKind::BrokenPipe => Ok(()),
+        _ => Err(Failure::Said(format!("standard output: expected to write the report, found `{error}`"))),
     })
 }
 
-fn write_file(text: &str, path: &Path) -> std::io::Result<()> {
+/// Writes bytes to a file, whole or not at all.
+///
+/// # Errors
+/// A line that names the file and the cause.
+pub fn write_bytes(bytes: &[u8], path: &Path) -> Result<(), Failure> {
+    write_file(bytes, path)
+        .map_err(|error| Failure::Said(format!("{}: expected to write it, found `{error}`", path.display())))
+}
+
+fn write_file(bytes: &[u8], path: &Path) -> std::io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if path.exists() && !path.is_file() {
         // A device or a pipe is written to as it is.
-        return std::fs::OpenOptions::new().write(true).open(path)?.write_all(text.as_bytes());
+        return std::fs::OpenOptions::new().write(true).open(path)?.write_all(bytes);
     }
     let mut file = tempfile::Builder::new().prefix(".uncharted-").tempfile_in(folder)?;
-    file.write_all(text.as_bytes())?;
+    file.write_all(bytes)?;
     file.as_file().sync_all()?;
     let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o644);
     file.as_file().set_permissions(permissions)?;

@@ -449,3 +449,37 @@ fn ends_are_those_of_the_first_packet() {
     let first: Endpoint = packet(B, 0).source;
     assert_eq!(record.ends[A], first);
 }
+
+#[test]
+fn padding_that_the_ip_length_counts_is_no_payload() {
+    for tail in [&b"\0\0\0\0\0\0"[..], b"\0\0\0\0\0\0\xb8\x95\x65\x7c"] {
+        let mut packets = handshake();
+        packets[2] = tcp(A, 3, ".", 101, 501, tail);
+        packets.push(tcp(A, 4, ".", 101, 501, b"GET / HTTP/1.1"));
+        let record = one(&packets);
+        assert_eq!((record.history.as_str(), record.conflicts), ("ShAD", 0));
+        assert_eq!(record.opening.unwrap().sides[A].bytes, b"GET / HTTP/1.1");
+    }
+}
+
+#[test]
+fn six_zeros_behind_which_bytes_go_on_leave_a_gap_and_no_wrong_bytes() {
+    let zeros = tcp(A, 4, ".", 101, 501, b"\0\0\0\0\0\0");
+    let next = tcp(A, 5, ".", 107, 501, b"next");
+    let opening = opening(&[handshake(), vec![zeros, next]].concat());
+    assert_eq!((&opening.sides[A].bytes[..], opening.sides[A].end), (&b""[..], End::Gap));
+}
+
+#[test]
+fn data_in_a_syn_counts_where_its_answer_takes_it() {
+    let with_syn = |ack: u32| {
+        let packets = [
+            tcp(A, 0, "S", 100, 0, b"early"),
+            tcp(B, 2, "SA", 500, ack, b""),
+            tcp(A, 3, ".", ack, 501, b"later"),
+        ];
+        opening(&packets).sides[A].bytes.clone()
+    };
+    assert_eq!(with_syn(106), b"earlylater");
+    assert_eq!(with_syn(101), b"later");
+}

@@ -1,6 +1,7 @@
 //! The state of one flow in the table: compact, and fed packet by packet.
 //!
-//! Source: RFC 9293 section 3 (TCP), RFC 5961 (what an endpoint believes of a stray RST or SYN).
+//! Source: RFC 9293 section 3 (TCP), RFC 5961 (what an endpoint believes of a stray RST or SYN), RFC 7413
+//! (data in a SYN), IEEE 802.3 clause 3.2.8 (padding).
 
 use crate::flow::claim::Claim;
 use crate::flow::copies::Recent;
@@ -15,6 +16,12 @@ use crate::packet::view::{Packet, flag};
 /// A RST further than this from the expected sequence number is a stray: no receiver without window scaling
 /// would take it.
 pub const RESET_WINDOW: i64 = 65_535;
+
+/// IP bytes that fill an Ethernet frame to its least size, without and with the frame check sequence behind them.
+const LEAST_IP_BYTES: [u32; 2] = [46, 50];
+
+/// Padding behind IP and TCP headers without options in such a packet.
+const PADDING: [u8; 6] = [0; 6];
 
 const NEVER: TimeNs = TimeNs::MAX;
 
@@ -89,6 +96,16 @@ pub struct Rare {
     claim: Option<Claim>,
     /// Where a stray segment ended; the next one there is believed.
     stray: Pair<Option<u32>>,
+    /// What the opener's SYN carried, until its answer says whether it was taken.
+    early: Option<Early>,
+}
+
+/// Data in a SYN, as captured; `wire_bytes` on the wire.
+#[derive(Clone, Debug)]
+struct Early {
+    seq: u32,
+    bytes: Box<[u8]>,
+    wire_bytes: u32,
 }
 
 /// What a packet does to the flow that its five-tuple finds.
@@ -293,6 +310,7 @@ impl Flow {
     }
 
     fn segment(&mut self, packet: &Packet<'_>, side: Side, opens: Option<&mut Spares>) -> bool {
+        let mut opens = opens.filter(|_| packet.carrier.is_none());
         let tcp = packet.tcp;
         let has = |bit: u8| tcp.flags & bit != 0;
         let (syn, fin, rst, ack) = (has(flag::SYN), has(flag::FIN), has(flag::RST), has(flag::ACK));
@@ -301,7 +319,8 @@ impl Flow {
             rare.strays = rare.strays.saturating_add(1);
             return false;
         }
-        let length = if rst { 0 } else { packet.payload_bytes };
+        let is_early = syn && !ack && packet.payload_bytes > 0;
+        let length = if rst || is_early || is_padding(packet) { 0 } else { packet.payload_bytes };
         let own = self.halves[side];
         let is_probe = length <= 1
             && !syn
@@ -316,13 +335,20 @@ impl Flow {
             self.count(Event::ZeroWindow, side);
         }
         self.handshake(packet, side);
+        if is_early && !fin && !rst {
+            self.rare_mut().early = Some(Early {
+                seq: tcp.seq.wrapping_add(1),
+                bytes: packet.payload.into(),
+                wire_bytes: packet.payload_bytes,
+            });
+        }
         let mut grew = false;
         if !is_probe && !rst {
             self.advance(side, tcp.seq, length, syn, fin);
         }
         if length > 0 {
             self.note_payload(packet, side);
-            grew |= self.hear(packet, side, opens);
+            grew |= self.hear(packet, side, opens.as_deref_mut());
         }
         if fin && !rst {
             let end = tcp.seq.wrapping_add(u32::from(syn)).wrapping_add(length);
@@ -332,6 +358,9 @@ impl Flow {
             if self.halves[side.other()].known & FIN != 0 {
                 self.bits |= CLOSED;
             }
+        }
+        if syn && ack && !rst {
+            grew |= self.take_early(side.other(), tcp.ack, opens);
         }
         if ack && !rst {
             grew |= self.acknowledge(side.other(), tcp.ack);
@@ -590,12 +619,34 @@ impl Flow {
         self.assembly.as_mut().is_some_and(|assembly| assembly.acknowledged(side, seq))
     }
 
+    /// The SYN of `side` is answered: what it carried counts where `ack` covers it. A host that does not take it
+    /// acknowledges the SYN alone, and the same bytes come again.
+    fn take_early(&mut self, side: Side, ack: u32, opens: Option<&mut Spares>) -> bool {
+        let Some(early) = self.rare.as_mut().and_then(|rare| rare.early.take()) else { return false };
+        let Early { seq, bytes, wire_bytes } = early;
+        if ack != seq.wrapping_add(wire_bytes) {
+            return false;
+        }
+        self.advance(side, seq, wire_bytes, false, false);
+        self.hold(side, opens, Segment { seq, bytes: &bytes, wire_bytes })
+    }
+
     fn hear(&mut self, packet: &Packet<'_>, side: Side, opens: Option<&mut Spares>) -> bool {
+        let syn = u32::from(packet.tcp.flags & flag::SYN != 0);
+        let segment = Segment {
+            seq: packet.tcp.seq.wrapping_add(syn),
+            bytes: packet.payload,
+            wire_bytes: packet.payload_bytes,
+        };
+        self.hold(side, opens, segment)
+    }
+
+    /// Takes a TCP segment into the opening.
+    fn hold(&mut self, side: Side, opens: Option<&mut Spares>, segment: Segment<'_>) -> bool {
         if let Some(spares) = opens
             && self.may_open()
-            && packet.carrier.is_none()
         {
-            let mut assembly = spares.take(packet.transport);
+            let mut assembly = spares.take(Transport::Tcp);
             for side in Side::BOTH {
                 let half = self.halves[side];
                 if half.known & ISN != 0 {
@@ -604,17 +655,9 @@ impl Flow {
             }
             self.assembly = Some(assembly);
         }
-        let syn = u32::from(packet.tcp.flags & flag::SYN != 0);
         let Some(assembly) = &mut self.assembly else { return false };
         let before = assembly.conflicts;
-        let grew = assembly.segment(
-            side,
-            Segment {
-                seq: packet.tcp.seq.wrapping_add(syn),
-                bytes: packet.payload,
-                wire_bytes: packet.payload_bytes,
-            },
-        );
+        let grew = assembly.segment(side, segment);
         let conflicts = assembly.conflicts.wrapping_sub(before);
         if conflicts > 0 {
             let rare = self.rare_mut();
@@ -671,6 +714,17 @@ impl Flow {
             spoke_as_client: None,
         }
     }
+}
+
+/// Whether what looks like payload is the padding of a short Ethernet frame that the IP length wrongly counts, as
+/// tools that rewrite captures make it: zeros that nobody pushed, in a packet of just that size. They take no
+/// sequence numbers; were they real, the next segment would show them missing.
+fn is_padding(packet: &Packet<'_>) -> bool {
+    packet.tcp.flags & !flag::ACK == 0
+        && LEAST_IP_BYTES.contains(&packet.ip_bytes)
+        && packet.payload_bytes > 0
+        && packet.payload_bytes as usize <= PADDING.len() + 4
+        && packet.payload.iter().take(PADDING.len()).all(|&byte| byte == 0)
 }
 
 #[cfg(test)]

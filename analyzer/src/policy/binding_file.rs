@@ -1,6 +1,4 @@
-//! Bindings as a site file writes them: addresses, networks, DNS names, TLS server names, databases.
-//!
-//! A binding by `{ kubernetes = { namespace, selector } }` would be one more key of [`BindingTable`].
+//! Bindings as a site file writes them: addresses, networks, DNS names, TLS server names, databases, pods.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -37,6 +35,18 @@ pub struct BindingTable {
     pub sni: Option<Spanned<Text>>,
     /// A PostgreSQL database.
     pub database: Option<Text>,
+    /// Pods of a Kubernetes cluster, and services that have only such pods behind them.
+    pub kubernetes: Option<PodsFile>,
+}
+
+/// Pods by namespace and label.
+#[derive(Deserialize, JsonSchema, Clone, Debug)]
+#[serde(deny_unknown_fields)]
+pub struct PodsFile {
+    pub namespace: Text,
+    /// Labels as kubectl takes them: `app=gim,tier!=test`.
+    #[schemars(with = "Text")]
+    pub selector: Spanned<Text>,
 }
 
 /// An address or a network; the address of a network has no host bits.

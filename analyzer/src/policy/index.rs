@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::net::{Address, TimeNs, Transport};
+use crate::net::{Address, Endpoint, TimeNs, Transport};
 use crate::policy::site::{Binding, Site, Waiver};
 use crate::policy::table::{ANY, PUBLIC_INTERNET, Reading, Row, Table};
 
@@ -126,6 +126,8 @@ pub struct Policy {
     networks: Vec<IpNet>,
     /// The role of addresses outside all of these and outside private ranges.
     internet: Option<RoleId>,
+    /// The port behind a port of a service.
+    services: HashMap<(Address, Transport, u16), u16>,
 }
 
 impl Policy {
@@ -149,6 +151,18 @@ impl Policy {
 
     pub fn waivers(&self) -> &[Waiver] {
         self.site.as_ref().map_or(&[], |site| &site.waivers)
+    }
+
+    /// Whether rows, roles and waivers of both have the same places: what one judged, the other can go on with.
+    pub fn is_alike(&self, other: &Self) -> bool {
+        let names = |policy: &Self| policy.roles.iter().map(|role| role.name.clone()).collect::<Vec<_>>();
+        let tables = |policy: &Self| {
+            policy.tables.iter().map(|table| (table.name.clone(), table.sha256.clone())).collect::<Vec<_>>()
+        };
+        self.mode() == other.mode()
+            && self.waivers() == other.waivers()
+            && tables(self) == tables(other)
+            && names(self) == names(other)
     }
 
     /// Every row, tables as loaded, rows as printed.
@@ -265,6 +279,11 @@ impl Policy {
                 let sni = bound.sni.is_none() || known.sni.is_none();
                 name && sni && (bound.name.is_some() || bound.sni.is_some())
             })
+    }
+
+    /// The port that a flow to this end reaches: behind a service's address it may be another.
+    pub fn port_behind(&self, transport: Transport, end: Endpoint) -> u16 {
+        self.services.get(&(end.address, transport, end.port)).copied().unwrap_or(end.port)
     }
 
     /// Whether the site says what the cluster is, and `address` is in it.
@@ -445,9 +464,15 @@ impl Compiler {
             cluster: Vec::new(),
             networks: Vec::new(),
             internet: None,
+            services: HashMap::new(),
         };
         if let Some(site) = &site {
             self.bind(site, &mut policy);
+            policy.services = site
+                .services
+                .iter()
+                .map(|service| ((service.address.into(), service.transport, service.port), service.target))
+                .collect();
             policy.networks = site.networks.values().flatten().copied().collect();
             policy.internet = self.by_name.get(PUBLIC_INTERNET).copied();
             if let Some(role) = policy.internet.and_then(|id| self.roles.get_mut(id.0 as usize)) {
@@ -555,7 +580,8 @@ impl Compiler {
 
     fn bind_role(&mut self, id: RoleId, bindings: &[Binding], policy: &mut Policy) {
         let Some(role) = self.roles.get_mut(id.0 as usize) else { return };
-        for binding in bindings {
+        // Pods that no snapshot gave an address are nowhere.
+        for binding in bindings.iter().filter(|binding| binding.pods.is_none()) {
             role.is_bound = true;
             let bound = Bound {
                 role: id,

@@ -4,6 +4,7 @@ pub mod binding_file;
 pub mod field;
 pub mod homoglyph;
 pub mod index;
+pub mod kubernetes;
 pub mod lint;
 pub mod mistake;
 pub mod print;

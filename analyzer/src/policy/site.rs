@@ -23,6 +23,8 @@ pub struct Site {
     /// Further names for roles: (name, canonical).
     pub aliases: Vec<(String, String)>,
     pub waivers: Vec<Waiver>,
+    /// Ports of services whose pods listen on others, from a snapshot of the cluster.
+    pub services: Vec<ServicePort>,
     /// Where it was read, for messages.
     pub path: String,
     pub sha256: String,
@@ -86,6 +88,33 @@ pub struct Binding {
     pub sni: Option<String>,
     /// A PostgreSQL database.
     pub database: Option<String>,
+    /// Pods; a snapshot of the cluster puts their addresses in its place.
+    pub pods: Option<Pods>,
+}
+
+/// Pods by namespace and labels.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Pods {
+    pub namespace: String,
+    pub labels: Vec<Label>,
+}
+
+/// What one label must be.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Label {
+    Is(String, String),
+    IsNot(String, String),
+    Has(String),
+    HasNot(String),
+}
+
+/// A port of a service, and the port of the pods behind it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ServicePort {
+    pub address: std::net::IpAddr,
+    pub transport: crate::net::Transport,
+    pub port: u16,
+    pub target: u16,
 }
 
 /// Endpoints that stand in for a row's printed roles.

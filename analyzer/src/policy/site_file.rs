@@ -12,11 +12,12 @@ use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use toml::Spanned;
 use toml::value::Datetime;
 
-use crate::policy::binding_file::{BindingFile, Net, dns_name, parse_net};
+use crate::policy::binding_file::{BindingFile, Net, PodsFile, dns_name, parse_net};
 use crate::policy::field::{MAX_FILE_BYTES, Ordered, PortList, PortRange, Text};
+use crate::policy::kubernetes::parse_selector;
 use crate::policy::mistake::{Origin, PolicyError, list, mend, quoted};
 use crate::policy::shipped;
-use crate::policy::site::{Binding, End, Mark, RowEnds, Site, Waiver};
+use crate::policy::site::{Binding, End, Mark, Pods, RowEnds, Site, Waiver};
 use crate::policy::table::ANY;
 use crate::policy::table_file::sha256;
 
@@ -291,12 +292,24 @@ impl Builder<'_> {
             name,
             sni,
             database: table.database.as_ref().map(|database| database.0.clone()),
+            pods: table.kubernetes.as_ref().map(|pods| self.pods(pods)).transpose()?,
         };
         if built == Binding::default() {
-            let message = "expected one of address, name, sni and database, found an empty table";
+            let message = "expected one of address, name, sni, database and kubernetes, found an empty table";
             return Err(self.origin.mistake(binding.span().start, message.to_owned()));
         }
         Ok(built)
+    }
+
+    fn pods(&self, pods: &PodsFile) -> Result<Pods, PolicyError> {
+        let labels = parse_selector(&pods.selector.get_ref().0).ok_or_else(|| {
+            self.refuse(
+                &pods.selector,
+                "labels such as app=gim,tier!=test",
+                "; sets (in, notin) are not read",
+            )
+        })?;
+        Ok(Pods { namespace: pods.namespace.0.clone(), labels })
     }
 
     fn ports(&mut self, ports: &Ordered<Ordered<Spanned<PortList>>>) -> Result<(), PolicyError> {
@@ -496,7 +509,7 @@ until = 2027-03-31
             ("[roles]\nGIM = [{ nam = \"gim.example.com\" }]".to_owned(), "s.toml:2:10: expected a known key, found \"nam\"; did you mean \"name\""),
             ("[roles]\nGIM = [{ name = \"*.example.com\" }]".to_owned(), "s.toml:2:17: expected a DNS name such as kafka.infra.svc.cluster.local, found \"*.example.com\"; patterns are for sni"),
             ("[roles]\nGIM = [{ sni = \"s3.*.example.com\" }]".to_owned(), "s.toml:2:16: expected a TLS server name such as *.s3.example.com, found \"s3.*.example.com\"; a * stands only in front, as \"*.\""),
-            ("[roles]\nGIM = [{ }]".to_owned(), "s.toml:2:8: expected one of address, name, sni and database, found an empty table"),
+            ("[roles]\nGIM = [{ }]".to_owned(), "s.toml:2:8: expected one of address, name, sni, database and kubernetes, found an empty table"),
             ("[roles]\nGIM = [5]".to_owned(), "s.toml:2:8: expected an address or a network in quotes, or { name = \"..\" }, { sni = \"..\" }, { address = \"..\", database = \"..\" }, found \"5\""),
             ("[roles]\n\"*\" = [\"10.0.0.1\"]".to_owned(), "s.toml:2:1: expected a role, found \"*\", which is any address and needs no binding"),
             ("[roles]\nGIM = [\"10.0.0.1\"]\nGIM = [\"10.0.0.2\"]".to_owned(), "s.toml:3:1: expected each key once, found \"GIM\" again; remove one"),

@@ -59,9 +59,13 @@ const REQUESTS_READ: usize = 8;
 /// Letters that make a message's names no accident, where nothing else vouches for it.
 const LETTERS_ALONE: usize = 4;
 
+/// Bytes of a request that is believed midstream from its head alone: four times what brokers take by default.
+const PART_MAX: usize = 4 << 20;
+
 /// What was read of one request.
 #[derive(Clone, Copy, Debug)]
 struct Request<'a> {
+    size: usize,
     key: i16,
     version: i16,
     api: Api,
@@ -103,6 +107,7 @@ fn ask_as(side: Side, client: Heard<'_>, server: Heard<'_>) -> Answer {
     let sure = match first.fit {
         Fit::Whole if first.letters > 0 && client.is_first() => true,
         Fit::Whole => answered || first.letters >= LETTERS_ALONE,
+        Fit::Part if first.size > PART_MAX && !client.is_first() => false,
         Fit::Part => first.letters >= LETTERS_ALONE || (answered && first.letters > 0),
         Fit::Bad => false,
     };
@@ -198,7 +203,7 @@ fn look<'a>(cursor: &mut Cursor<'a>) -> Look<'a> {
         peek = Cursor::new(&[]);
     }
     *cursor = peek;
-    Look::Request(Request { key, version, api, correlation, client_id, fit, letters, body: rest })
+    Look::Request(Request { size, key, version, api, correlation, client_id, fit, letters, body: rest })
 }
 
 /// Whether the server answers this request: no where it should and does not, `None` where nobody can tell.

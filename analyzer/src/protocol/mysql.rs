@@ -61,7 +61,7 @@ impl Probe for Mysql {
             }
             let alone = server.bytes.is_empty() || !server.is_first();
             match response(client.bytes) {
-                Read::Sure(_) if alone => {
+                Read::Sure(_) if alone && has_charset(client.bytes) => {
                     if let Some(claim) = dialogue(Claim::by(side), side, &client, &server) {
                         return Answer::Yes(claim);
                     }
@@ -169,6 +169,13 @@ fn response(bytes: &[u8]) -> Read<u32> {
         && zeros.iter().all(|&byte| byte == 0)
         && (length > FIXED_HEAD) != (length == FIXED_HEAD && capabilities & SSL != 0);
     if sound { Read::Sure(capabilities) } else { Read::Not }
+}
+
+/// Whether a handshake response names a character set, as clients do; without a greeting little else proves it.
+fn has_charset(response: &[u8]) -> bool {
+    /// Behind the packet's head, the capabilities and the largest packet.
+    const CHARSET_AT: usize = 12;
+    response.get(CHARSET_AT).is_some_and(|&charset| charset != 0)
 }
 
 fn may_answer(client: &Heard<'_>) -> bool {

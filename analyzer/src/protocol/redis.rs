@@ -180,8 +180,12 @@ fn command(bytes: &[u8]) -> Read<Command<'_>> {
     }
     match cursor.array::<2>() {
         None => Read::Short,
-        // What a server pushes to a subscriber looks the same.
-        Some([b'\r', b'\n']) if !is_push(name) => Read::Sure(Command { name, arguments: cursor }),
+        Some([b'\r', b'\n']) => match pushed(name, cursor) {
+            // What a server pushes to a subscriber looks the same.
+            Some(true) => Read::Not,
+            Some(false) => Read::Sure(Command { name, arguments: cursor }),
+            None => Read::Short,
+        },
         Some(_) => Read::Not,
     }
 }
@@ -190,17 +194,20 @@ const fn is_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b'|')
 }
 
-fn is_push(name: &[u8]) -> bool {
-    matches!(
-        name,
-        b"message"
-            | b"pmessage"
-            | b"smessage"
-            | b"subscribe"
-            | b"psubscribe"
-            | b"ssubscribe"
-            | b"unsubscribe"
-    ) && name.iter().all(u8::is_ascii_lowercase)
+/// Whether an array that begins with this word is what a server pushes; `None` while that cannot be told.
+/// A subscription's confirmation ends in a number, where a command has strings only.
+fn pushed(name: &[u8], mut rest: Cursor<'_>) -> Option<bool> {
+    match name {
+        b"message" | b"pmessage" | b"smessage" => Some(true),
+        b"subscribe" | b"psubscribe" | b"ssubscribe" | b"unsubscribe" | b"punsubscribe" => {
+            if rest.rest().first()? != &b'$' {
+                return Some(rest.rest().first() != Some(&b'*'));
+            }
+            bulk(&mut rest)?;
+            Some(matches!(rest.rest().first(), Some(b':')))
+        }
+        _ => Some(false),
+    }
 }
 
 /// The word of an inline command whose line is whole.
@@ -429,6 +436,15 @@ mod tests {
         check(View::of(said, b"+OK\r\n+OK\r\n"), Some(Some(&[("user", "bob"), ("database", "3")])));
         let Answer::Yes(claim) = Redis.ask(&View::of(said, b"")) else { panic!("no yes") };
         assert!(!format!("{claim:?}").contains("pw"));
+    }
+
+    #[test]
+    fn a_subscription_is_a_command_and_its_confirmation_is_not() {
+        let asked = b"*2\r\n$9\r\nsubscribe\r\n$4\r\nnews\r\n";
+        let confirmed = b"*3\r\n$9\r\nsubscribe\r\n$4\r\nnews\r\n:1\r\n";
+        check(View::of(asked, confirmed), Some(Some(&[("command", "SUBSCRIBE")])));
+        let Answer::Yes(claim) = Redis.ask(&View::of(confirmed, b"")) else { panic!("no yes") };
+        assert_eq!(claim.client, Some(Side::B));
     }
 
     #[test]

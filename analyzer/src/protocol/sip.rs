@@ -2,10 +2,10 @@
 //!
 //! Source: RFC 3261 sections 7.1, 7.2 and 25.1.
 //! Recognised: a whole request line with a known method, a URI and `SIP/2.0`, or a whole status line.
-//! Left out: keep-alives of line ends only; a message met in its middle.
+//! Left out: keep-alives, which are line ends, NULs or datagrams too short for a message; a message met in its middle.
 
 use crate::flow::opening::{Heard, View};
-use crate::net::Transport;
+use crate::net::{Side, Transport};
 use crate::protocol::cursor::Cursor;
 use crate::protocol::dialogue::{is_text, lines};
 use crate::protocol::probe::{Answer, Claim, Probe, text};
@@ -34,6 +34,7 @@ impl Probe for Sip {
     }
 
     fn ask(&self, view: &View<'_>) -> Answer {
+        let view = &behind_short_datagrams(view);
         let looks = view.ways().map(|(side, heard, _)| (side, look(&heard)));
         if looks.iter().all(|(_, (look, _))| *look == Look::Not) {
             return Answer::No;
@@ -74,6 +75,26 @@ const METHODS: [&[u8]; 14] = [
     b"MESSAGE ",
     b"UPDATE ",
 ];
+
+/// No SIP message is shorter: `BYE tel:1 SIP/2.0` and its line end are longer. Datagrams that are keep a NAT's binding open.
+const MESSAGE_BYTES: usize = 12;
+
+/// The same from each side's first datagram on that is long enough for a message, or the last that is not.
+fn behind_short_datagrams<'a>(view: &View<'a>) -> View<'a> {
+    let mut view = *view;
+    if view.transport == Transport::Udp {
+        for side in Side::BOTH {
+            let heard = &mut view.sides[side];
+            let short: usize = heard
+                .datagrams()
+                .take_while(|datagram| datagram.len() < MESSAGE_BYTES)
+                .map(<[u8]>::len)
+                .sum();
+            heard.bytes = heard.bytes.get(short..).unwrap_or_default();
+        }
+    }
+    view
+}
 
 /// The bytes behind line ends and NULs that keep a NAT's binding open.
 fn behind_keepalives(bytes: &[u8]) -> &[u8] {
@@ -149,7 +170,8 @@ fn describe(mut claim: Claim, asks: &Heard<'_>, answers: &Heard<'_>) -> Claim {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::Side;
+    use crate::flow::opening::{Opening, Said};
+    use crate::net::Pair;
 
     #[track_caller]
     fn check(a: &[u8], b: &[u8], expect: &str) {
@@ -179,13 +201,31 @@ mod tests {
     }
 
     #[test]
+    fn short_datagrams_before_it_do_not_hide_it() {
+        let said = |datagrams: &[&[u8]]| Said {
+            bytes: datagrams.concat(),
+            ends: datagrams
+                .iter()
+                .scan(0, |end, datagram| {
+                    *end += datagram.len() as u32;
+                    Some(*end)
+                })
+                .collect(),
+            ..Said::default()
+        };
+        let sides = Pair([said(&[b"hello", b"hello"]), said(&[b"hello", b"REGISTER sip:x SIP/2.0\r\n"])]);
+        let opening = Opening { transport: Transport::Udp, sides, first: Some(Side::A) };
+        assert!(matches!(Sip.ask(&opening.view()), Answer::Yes(claim) if claim.client == Some(Side::B)));
+    }
+
+    #[test]
     fn others_are_not() {
         check(b"OPTIONS rtsp://x RTSP/1.0\r\n", b"", "no");
         check(b"OPTIONS * HTTP/1.1\r\n", b"", "no");
         check(b"NOTIFY * HTTP/1.1\r\n", b"", "no");
         check(b"INFO {\"server_id\":\"x\"}\r\n", b"", "no");
-        check(b"INFO\r\n", b"", "no");
+        check(b"INFO replication\r\n", b"", "no");
         check(b"OPTIONS sip:a@b SIP/2.0\r\n", b"HTTP/1.1 400 Bad Request\r\n", "no");
-        check(&[0x16, 3, 1], b"", "no");
+        check(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\x00", b"", "no");
     }
 }

@@ -43,6 +43,9 @@ impl Probe for Tls {
     }
 
     fn ask(&self, view: &View<'_>) -> Answer {
+        if Side::BOTH.iter().any(|&side| is_consent(&view.sides[side])) {
+            return Answer::No;
+        }
         let looks = [look(&view.sides[Side::A]), look(&view.sides[Side::B])];
         let [a, b] = &looks;
         for (side, mine, other) in [(Side::A, a, b), (Side::B, b, a)] {
@@ -81,6 +84,12 @@ impl Probe for Tls {
             _ => Answer::More,
         }
     }
+}
+
+/// Whether a server agrees to TLS in one byte before it speaks TLS, as PostgreSQL's does: the flow is not TLS from
+/// its first byte, even where the client's wish for it was not seen.
+fn is_consent(heard: &Heard<'_>) -> bool {
+    heard.is_first() && matches!(heard.bytes, [b'S', HANDSHAKE, 3, ..])
 }
 
 /// What the first bytes of one side look like.

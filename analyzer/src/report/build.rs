@@ -9,8 +9,8 @@ use crate::packet::reason::Kind;
 use crate::policy::index::{Policy, RoleId, RowId};
 use crate::policy::print::reading_in_words;
 use crate::report::model::{
-    Capture, End, Example, Finding, Near, Quantiles, Remark, Report, Role, RowCoverage, SCHEMA, SiteRef,
-    Summary, TableRef, Tool, Waived,
+    Capture, End, Example, Finding, Near, Quantiles, Remark, Report, Role, RowCoverage, SCHEMA, Settings,
+    SiteRef, Summary, TableRef, Tool, Waived, Window,
 };
 use crate::report::time::rfc3339;
 use crate::verdict::coverage::{RowTally, Status, Times};
@@ -24,6 +24,11 @@ pub struct Context {
     pub captures: Vec<Capture>,
     pub judge_all: bool,
     pub filter: Option<String>,
+    pub settings: Settings,
+    /// SHA-256 of the executable.
+    pub tool_sha256: Option<String>,
+    /// Of a live audit.
+    pub window: Option<Window>,
 }
 
 /// The report of an audit.
@@ -39,17 +44,23 @@ pub fn report(outcome: &Outcome, policy: &Policy, context: Context) -> Report {
         }
     }
     let coverage = rows(outcome, policy);
-    let mut findings = findings(outcome, policy);
+    let mut findings = listed(&outcome.findings, policy);
     findings.extend(expired(outcome, policy));
     Report {
         schema: SCHEMA.to_owned(),
-        tool: Tool { name: "uncharted".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
+        tool: Tool {
+            name: "uncharted".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            sha256: context.tool_sha256,
+        },
         captures,
         tables: policy.tables().iter().map(table_ref).collect(),
         site: policy.site().map(|site| SiteRef { path: site.path.clone(), sha256: site.sha256.clone() }),
         mode: policy.mode().name().to_owned(),
         scope: if context.judge_all { "all" } else { "documented" }.to_owned(),
         filter: context.filter,
+        settings: context.settings,
+        window: context.window,
         summary: summary(outcome, &coverage),
         findings,
         notes: remarks(outcome, policy),
@@ -88,13 +99,9 @@ fn summary(outcome: &Outcome, coverage: &[RowCoverage]) -> Summary {
     }
 }
 
-fn findings(outcome: &Outcome, policy: &Policy) -> Vec<Finding> {
-    outcome
-        .findings
-        .groups()
-        .into_iter()
-        .map(|(key, ports, found)| written(policy, &key, &ports, found))
-        .collect()
+/// Findings as they are written, the gravest first.
+pub fn listed(findings: &finding::Findings, policy: &Policy) -> Vec<Finding> {
+    findings.groups().into_iter().map(|(key, ports, found)| written(policy, &key, &ports, found)).collect()
 }
 
 fn written(policy: &Policy, key: &Key, ports: &[u16], found: &finding::Finding) -> Finding {
@@ -135,6 +142,8 @@ fn written(policy: &Policy, key: &Key, ports: &[u16], found: &finding::Finding) 
         message: message(policy, key, ports, found),
         community_id: finding::community_id(key.transport, example.initiator, example.responder),
         waived,
+        said: example.said.iter().map(|(name, text)| ((*name).to_owned(), text.clone())).collect(),
+        evidence: None,
     }
 }
 
@@ -185,6 +194,8 @@ fn expired(outcome: &Outcome, policy: &Policy) -> Vec<Finding> {
             ),
             community_id: String::new(),
             waived: None,
+            said: BTreeMap::new(),
+            evidence: None,
         })
         .collect()
 }
@@ -230,6 +241,8 @@ fn row(outcome: &Outcome, policy: &Policy, id: RowId, tally: &RowTally) -> RowCo
         port: printed.port.clone(),
         classification: printed.classification.clone(),
         data: printed.data.clone(),
+        from: printed.from.clone(),
+        to: printed.to.clone(),
         reading: entry.readings.iter().map(reading_in_words).collect(),
         reading_note: printed.note.clone(),
         status: status.name().to_owned(),

@@ -1,11 +1,12 @@
 //! JSON, as DESIGN of the written shape has it: one object, two blanks of indentation, a line feed at the end.
 
 use crate::report::model::{Report, SCHEMA};
+use crate::report::words::safe_json;
 
 /// The report as JSON.
 pub fn render(report: &Report) -> String {
     // Nothing in the model can fail to serialize: no maps with keys other than text, no floats.
-    let mut text = serde_json::to_string_pretty(report).unwrap_or_default();
+    let mut text = safe_json(serde_json::to_string_pretty(report).unwrap_or_default());
     text.push('\n');
     text
 }

@@ -24,6 +24,12 @@ pub struct Report {
     pub scope: String,
     /// The BPF filter in force.
     pub filter: Option<String>,
+    /// What else was asked for that alters the outcome.
+    #[serde(default)]
+    pub settings: Settings,
+    /// What a live audit covers; `null` for saved captures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<Window>,
     pub summary: Summary,
     pub findings: Vec<Finding>,
     /// Remarks that change no verdict.
@@ -34,11 +40,32 @@ pub struct Report {
     pub turned_away: BTreeMap<String, u64>,
 }
 
+/// The time that a live audit covers, by the clock of the host that watched.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Window {
+    pub from: String,
+    pub to: String,
+    /// More of this window is to come: the next audit replaces this one.
+    pub interim: bool,
+}
+
 /// The program that wrote it.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Tool {
     pub name: String,
     pub version: String,
+    /// SHA-256 of the executable, lower-case hex, where it could be read.
+    #[serde(default)]
+    pub sha256: Option<String>,
+}
+
+/// Options that alter what an audit comes to.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Settings {
+    /// What stands in the key of a flow beside the five-tuple: `vlan`, `tunnel`.
+    pub separate: Vec<String>,
+    /// Flows followed at one time, where another bound than the usual was asked for.
+    pub max_flows: Option<u64>,
 }
 
 /// One capture and how well it was read.
@@ -128,6 +155,21 @@ pub struct Finding {
     pub message: String,
     pub community_id: String,
     pub waived: Option<Waived>,
+    /// What the example's content said, by name: `server_name`, `host`, `database`.
+    #[serde(default)]
+    pub said: BTreeMap<String, String>,
+    /// Its first packets in a file of their own, where that was asked for.
+    #[serde(default)]
+    pub evidence: Option<Evidence>,
+}
+
+/// The first packets of a finding, as a pcapng.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Evidence {
+    /// The file, relative to the folder that holds the report where both stand in one tree.
+    pub file: String,
+    pub sha256: String,
+    pub packets: u64,
 }
 
 /// A remark on allowed flows.
@@ -184,6 +226,11 @@ pub struct RowCoverage {
     pub port: Option<String>,
     pub classification: Option<String>,
     pub data: Option<String>,
+    /// The roles that may begin and that may answer; usually the printed cells.
+    #[serde(default)]
+    pub from: Vec<String>,
+    #[serde(default)]
+    pub to: Vec<String>,
     /// Our reading, in words, one entry a way to meet the row.
     pub reading: Vec<String>,
     pub reading_note: Option<String>,

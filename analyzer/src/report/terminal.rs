@@ -3,13 +3,20 @@
 
 use anstyle::{AnsiColor, Style};
 use comfy_table::presets::NOTHING;
-use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, Width};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width};
+use textwrap::WordSplitter;
 
 use crate::report::model::{Capture, Finding, Report, RowCoverage};
-use crate::report::words::{bytes, count, grouped, ports, shown};
+use crate::report::words::{bytes, count, grouped, microseconds, ports, shown};
 
 /// The narrowest and the widest that a report is laid out for.
 pub const COLUMNS: std::ops::RangeInclusive<usize> = 80..=200;
+
+/// From this width on a row shows how fast its answers were.
+const WIDE: usize = 120;
+
+/// More captures than this are told together, but for those with a trouble.
+const MAX_CAPTURES: usize = 6;
 
 /// Findings of one kind that are shown in full; the rest is counted.
 const MAX_SHOWN: usize = 40;
@@ -65,8 +72,10 @@ impl Page {
     /// A paragraph with a hanging indentation: `label` stands in the first line's indentation.
     fn wrapped(&mut self, indent: usize, label: &str, style: Style, text: &str) {
         let blank = " ".repeat(indent);
-        let options =
-            textwrap::Options::new(self.look.columns).initial_indent(&blank).subsequent_indent(&blank);
+        let options = textwrap::Options::new(self.look.columns)
+            .word_splitter(WordSplitter::NoHyphenation)
+            .initial_indent(&blank)
+            .subsequent_indent(&blank);
         for (at, line) in textwrap::wrap(text, options).into_iter().enumerate() {
             if at == 0 && !label.is_empty() {
                 let painted = self.paint(style, label);
@@ -123,7 +132,25 @@ fn head(page: &mut Page, report: &Report) {
 
 fn captures(page: &mut Page, report: &Report) {
     page.title("Captures");
+    let is_long = report.captures.len() > MAX_CAPTURES;
+    if is_long {
+        let first = report.captures.iter().filter_map(|capture| capture.first.as_deref()).min();
+        let last = report.captures.iter().filter_map(|capture| capture.last.as_deref()).max();
+        let text = format!(
+            "{}: {}, {}, {} to {}",
+            count(report.captures.len() as u64, "capture"),
+            count(report.captures.iter().map(|capture| capture.packets).sum(), "packet"),
+            bytes(report.captures.iter().map(|capture| capture.bytes).sum()),
+            short(first.unwrap_or("no time")),
+            short(last.unwrap_or("no time"))
+        );
+        page.wrapped(2, "", DIM, &text);
+    }
     for (at, capture) in report.captures.iter().enumerate() {
+        let troubles = troubles(capture);
+        if is_long && troubles.is_empty() {
+            continue;
+        }
         let form = match &capture.compression {
             Some(compression) => format!("{}, {compression}", capture.format),
             None => capture.format.clone(),
@@ -138,8 +165,9 @@ fn captures(page: &mut Page, report: &Report) {
             count(capture.packets, "packet"),
             bytes(capture.bytes)
         );
-        page.wrapped(4, &format!("{at}"), DIM, &text);
-        for (style, trouble) in troubles(capture) {
+        let label = at.to_string();
+        page.wrapped(label.len() + 3, &label, DIM, &text);
+        for (style, trouble) in troubles {
             let text = page.paint(style, &trouble);
             page.wrapped(6, "", style, &text);
         }
@@ -294,6 +322,7 @@ fn notes(page: &mut Page, report: &Report) {
     }
 }
 
+/// What was met of each table, row by row; the other rows by why they were not.
 fn rows(page: &mut Page, report: &Report) {
     for table in &report.tables {
         let rows: Vec<&RowCoverage> = report.coverage.iter().filter(|row| row.table == table.name).collect();
@@ -305,9 +334,48 @@ fn rows(page: &mut Page, report: &Report) {
             title.push_str(&format!(", {hidden} not observable from here"));
         }
         page.title(&title);
-        let text = table_of(page, &rows).to_string();
-        for line in text.lines() {
-            page.line(line);
+        let is_met = |row: &&RowCoverage| !matches!(row.status.as_str(), "not-seen" | "not-observable");
+        let (met, unmet): (Vec<&RowCoverage>, Vec<&RowCoverage>) = rows.into_iter().partition(is_met);
+        if !met.is_empty() {
+            let text = table_of(page, &met).to_string();
+            for line in text.lines() {
+                let style = match line.trim_start().chars().next() {
+                    Some('+') if line.starts_with(" +") => GREEN,
+                    Some('!') if line.starts_with(" !") => YELLOW,
+                    Some('~') if line.starts_with(" ~") => CYAN,
+                    _ => Style::new(),
+                };
+                let mark = line.get(..2).unwrap_or_default();
+                let painted = page.paint(style, mark);
+                page.line(&format!("{painted}{}", line.get(2..).unwrap_or_default()));
+            }
+        }
+        others(page, &unmet);
+    }
+}
+
+/// Rows that were not met, by status and why: one paragraph each.
+fn others(page: &mut Page, rows: &[&RowCoverage]) {
+    let mut groups: Vec<(String, Vec<String>)> = Vec::new();
+    for row in rows {
+        let words = match (row.status.as_str(), &row.why) {
+            (status, Some(why)) => format!("{} ({})", status.replacen('-', " ", 1), shown(why)),
+            (status, None) => status.replacen('-', " ", 1),
+        };
+        match groups.iter_mut().find(|group| group.0 == words) {
+            Some(group) => group.1.push(shown(&row.row)),
+            None => groups.push((words, vec![shown(&row.row)])),
+        }
+    }
+    for (words, ids) in groups {
+        let text = format!("{} {words}: {}", count(ids.len() as u64, "row"), ids.join(", "));
+        let options = textwrap::Options::new(page.look.columns)
+            .word_splitter(WordSplitter::NoHyphenation)
+            .initial_indent("    ")
+            .subsequent_indent("      ");
+        for line in textwrap::wrap(&text, options) {
+            let painted = page.paint(DIM, &line);
+            page.line(&painted);
         }
     }
 }
@@ -317,42 +385,53 @@ fn table_of(page: &Page, rows: &[&RowCoverage]) -> Table {
     table.load_style(NOTHING);
     table.set_content_arrangement(ContentArrangement::Dynamic);
     table.set_width(u16::try_from(page.look.columns).unwrap_or(80));
-    table.set_header(["", "row", "source", "destination", "protocol", "port", "flows", "status"]);
     for row in rows {
+        let end = |printed: &Option<String>, roles: &[String]| match printed {
+            Some(text) => shown(text),
+            None => shown(&roles.join(" / ")),
+        };
         let cell = |text: &Option<String>| shown(text.as_deref().unwrap_or(""));
         let mark = match row.status.as_str() {
             "seen" => "+",
             "seen-with-deviation" => "!",
             "attempted-only" => "~",
-            "not-seen" => "-",
             _ => " ",
         };
-        let mut status = row.status.clone();
+        let mut what = format!("{} > {}", end(&row.source, &row.from), end(&row.destination, &row.to));
         if let Some(why) = &row.why {
-            status.push_str(": ");
-            status.push_str(&shown(why));
+            what.push_str(&format!("\n  {}", shown(why)));
         }
         if !row.same_as.is_empty() {
-            status.push_str(&format!(" (not to be told from {})", row.same_as.join(", ")));
+            what.push_str(&format!("\n  not to be told from {}", row.same_as.join(", ")));
+        }
+        let mut flows = match row.flows {
+            0 => String::new(),
+            flows => count(flows, "flow"),
+        };
+        if let Some(times) = &row.response_us
+            && page.look.columns >= WIDE
+        {
+            flows.push_str(&format!(
+                ", answers in {} (p99 {})",
+                microseconds(times.p50),
+                microseconds(times.p99)
+            ));
         }
         table.add_row([
             mark.to_owned(),
-            row.row.clone(),
-            cell(&row.source),
-            cell(&row.destination),
-            cell(&row.protocol),
-            cell(&row.port),
-            grouped(row.flows),
-            status,
+            shown(&row.row),
+            what,
+            format!("{} {}", cell(&row.protocol), cell(&row.port)),
+            flows,
         ]);
     }
-    if let Some(column) = table.column_mut(6) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    for (at, width) in [(0, 2), (1, 6), (6, 7)] {
+    for at in [0, 1, 4] {
         if let Some(column) = table.column_mut(at) {
-            column.set_constraint(ColumnConstraint::UpperBoundary(Width::Fixed(width)));
+            column.set_constraint(ColumnConstraint::ContentWidth);
         }
+    }
+    if let Some(column) = table.column_mut(3) {
+        column.set_constraint(ColumnConstraint::UpperBoundary(Width::Fixed(24)));
     }
     table
 }

@@ -19,6 +19,24 @@ const fn is_sly(letter: char) -> bool {
         '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
 }
 
+/// JSON with the letters of [`shown`] that JSON lets stand raw written as its escapes: a reader gets the same text,
+/// and a terminal that it is printed on no commands.
+pub fn safe_json(json: String) -> String {
+    if json.bytes().all(|byte| byte < 0x7f) {
+        return json;
+    }
+    let mut safe = String::with_capacity(json.len());
+    for letter in json.chars() {
+        if (letter.is_control() && letter >= '\u{7f}') || is_sly(letter) {
+            // All of them stand in the first plane: four digits suffice.
+            safe.push_str(&format!("\\u{:04x}", letter as u32));
+        } else {
+            safe.push(letter);
+        }
+    }
+    safe
+}
+
 /// `1,234,567`.
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
@@ -88,6 +106,14 @@ mod tests {
         assert_eq!(shown("a\u{1b}[2Jb\r\n"), "a\\u{1b}[2Jb\\u{d}\\u{a}");
         assert_eq!(shown("x\u{202e}y"), "x\\u{202e}y");
         assert_eq!(shown("größe"), "größe");
+    }
+
+    #[test]
+    fn json_is_safe_to_print_and_reads_the_same() {
+        let text = "a\u{9b}2J\u{202e}\u{7f}\u{feff}\u{e9}\n";
+        let json = safe_json(serde_json::to_string(text).unwrap());
+        assert_eq!(json, "\"a\\u009b2J\\u202e\\u007f\\ufeff\u{e9}\\n\"");
+        assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
     }
 
     #[test]

@@ -32,7 +32,9 @@ pub enum Content {
 
 /// Holds what content proved against `reading`.
 pub fn weigh(reading: &Reading, case: &Case<'_>) -> Content {
-    if !has_payload(case.record) {
+    let said_nothing = case.record.payload_bytes[case.record.initiator] == 0;
+    // A broker may greet whoever connects: a bare connect is one of which the initiator says nothing.
+    if !has_payload(case.record) || (reading.bare_connect && said_nothing) {
         return Content::TransportOnly;
     }
     match case.identity.protocol {

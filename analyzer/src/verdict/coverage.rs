@@ -163,8 +163,12 @@ impl Coverage {
         }
         if tally.deviations > 0 {
             let why = match tally.flows {
-                0 => format!("{} depart from the row, none agrees", flows(tally.deviations)),
-                met => format!("{} agree, {} depart from the row", flows(met), flows(tally.deviations)),
+                0 => format!("{} from the row, none agrees", flows_do(tally.deviations, "depart")),
+                met => format!(
+                    "{}, {} from the row",
+                    flows_do(met, "agree"),
+                    flows_do(tally.deviations, "depart")
+                ),
             };
             return (Status::SeenWithDeviation, Some(why));
         }
@@ -175,7 +179,8 @@ impl Coverage {
             };
         }
         if tally.undecided > 0 {
-            let why = format!("{} fit it, and their content could not be decided", flows(tally.undecided));
+            let why =
+                format!("{} it, with content that could not be decided", flows_do(tally.undecided, "fit"));
             return (Status::SeenWithDeviation, Some(why));
         }
         if tally.attempts > 0 {
@@ -220,6 +225,11 @@ impl Coverage {
 
 fn flows(count: u64) -> String {
     if count == 1 { "1 flow".to_owned() } else { format!("{count} flows") }
+}
+
+/// `1 flow agrees`, `2 flows agree`.
+fn flows_do(count: u64, verb: &str) -> String {
+    format!("{} {verb}{}", flows(count), if count == 1 { "s" } else { "" })
 }
 
 /// Why no packet could show a row from here; `None` where one could.

@@ -38,6 +38,7 @@ pub struct Facts<'a> {
     /// What the flow shows of its responder.
     known: Known<'a>,
     pub source: Endpoint,
+    /// With the port that is reached: behind a service it may be another than the packets name.
     pub destination: Endpoint,
     pub source_roles: Vec<RoleId>,
     pub destination_roles: Vec<RoleId>,
@@ -89,6 +90,8 @@ impl<'a> Facts<'a> {
     pub fn gather(case: Case<'a>, initiator: Side) -> Self {
         let record = case.record;
         let (source, destination) = (record.ends[initiator], record.ends[initiator.other()]);
+        let port = case.policy.port_behind(record.transport, destination);
+        let destination = Endpoint { port, ..destination };
         let at_ns: TimeNs = record.first_ns;
         let roles =
             |end: Endpoint, known: Known<'_>| case.policy.roles_of(end.address, known, case.names, at_ns);
@@ -127,6 +130,16 @@ impl<'a> Facts<'a> {
     /// Whether neither end fills a role.
     pub fn is_roleless(&self) -> bool {
         self.source_roles.is_empty() && self.destination_roles.is_empty()
+    }
+
+    /// Whether the flow is an ICMP error: unreachable, source quench, redirect, time exceeded, parameter problem;
+    /// ICMPv6's types 1 to 4 (RFC 792, RFC 4443 section 2.1).
+    pub fn is_icmp_error(&self) -> bool {
+        match self.case.record.transport {
+            Transport::Icmp => matches!(self.source.port, 3 | 4 | 5 | 11 | 12),
+            Transport::Icmp6 => matches!(self.source.port, 1..=4),
+            _ => false,
+        }
     }
 
     /// The reading that a fit is about.

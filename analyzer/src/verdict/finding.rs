@@ -10,7 +10,7 @@ use crate::flow::record::{Outcome, Record};
 use crate::net::{Address, Endpoint, Pair, TimeNs, Transport};
 use crate::packet::frame::Place;
 use crate::policy::index::{Policy, RoleId};
-use crate::protocol::probe::Identity;
+use crate::protocol::probe::{Detail, Identity};
 use crate::verdict::check::Near;
 use crate::verdict::judge::Judgement;
 use crate::verdict::reason::{Reason, Severity};
@@ -66,6 +66,24 @@ pub struct Example {
     pub place: Place,
     pub nearest: Vec<Near>,
     pub missing: Option<String>,
+    /// What its content said, by name: `server_name`, `host`, `database`.
+    pub said: Vec<(&'static str, String)>,
+}
+
+/// What content said that a person may recognise.
+fn said(identity: &Identity) -> Vec<(&'static str, String)> {
+    let tls = identity.tls.iter();
+    let mut said: Vec<(&'static str, String)> = tls
+        .flat_map(|tls| {
+            let version = tls.version.map(|version| ("tls_version", version.to_owned()));
+            tls.sni.clone().map(|name| ("server_name", name)).into_iter().chain(version)
+        })
+        .collect();
+    said.extend(identity.details.iter().filter_map(|(&name, detail)| match detail {
+        Detail::Text(text) => Some((name, text.clone())),
+        _ => None,
+    }));
+    said
 }
 
 /// The findings of one pair: by port, or together where there are too many.
@@ -126,6 +144,7 @@ impl Findings {
                 place: record.first,
                 nearest: judgement.rows,
                 missing: judgement.missing,
+                said: said(identity),
             },
         };
         let port = record.ends[destination].port;
@@ -272,11 +291,11 @@ pub fn message(policy: &Policy, key: &Key, ports: &[u16], finding: &Finding) -> 
     let (from, to) =
         (who(&example.initiator_roles, key.initiator), who(&example.responder_roles, key.responder));
     let what = match (key.protocol, finding.tls) {
-        (Some("tls"), _) => " speaks tls".to_owned(),
-        (Some(protocol), true) => format!(" speaks {protocol} over TLS"),
-        (Some(protocol), false) => format!(" speaks {protocol}"),
-        (None, _) if is_mere_attempt(finding.outcome) => " tries".to_owned(),
-        (None, _) => " talks".to_owned(),
+        (Some("tls"), _) => " speaks tls to".to_owned(),
+        (Some(protocol), true) => format!(" speaks {protocol} over TLS to"),
+        (Some(protocol), false) => format!(" speaks {protocol} to"),
+        (None, _) if is_mere_attempt(finding.outcome) => " tries to reach".to_owned(),
+        (None, _) => " talks to".to_owned(),
     };
     let on = match ports {
         [port] if key.transport.is_icmp() => format!("{} code {port}", key.transport),
@@ -291,7 +310,7 @@ pub fn message(policy: &Policy, key: &Key, ports: &[u16], finding: &Finding) -> 
         }
         (None, None) => plainly(key.reason).to_owned(),
     };
-    format!("{from}{what} to {to} on {on}: {because}")
+    format!("{from}{what} {to} on {on}: {because}")
 }
 
 /// The Community ID of the flow between these ends.

@@ -3,7 +3,7 @@
 use crate::flow::initiator::Direction;
 use crate::flow::record::{Outcome, Record};
 use crate::net::{Pair, Side, Transport};
-use crate::policy::index::{RoleId, RowId};
+use crate::policy::index::{Mode, RoleId, RowId};
 use crate::policy::table::TlsReading;
 use crate::verdict::check::{Found, Near};
 use crate::verdict::checks;
@@ -80,7 +80,20 @@ pub fn judge(case: Case<'_>) -> Judgement {
         // Either way round it is the same: the rows of both are near, and neither row is proved.
         return Judgement { credits: Vec::new(), ..one };
     }
+    if one.verdict() == other.verdict() {
+        return Judgement { credits: Vec::new(), notes: Vec::new(), ..nearer(one, other) };
+    }
     uncertain(one, other)
+}
+
+/// Of two judgements with one verdict, the one whose reason stands nearer to a row. A wrong direction is never
+/// found where nobody saw who began: then the other way round says what is wrong.
+fn nearer(one: Judgement, other: Judgement) -> Judgement {
+    let place = |judgement: &Judgement| {
+        let is_guess = judgement.reason == Reason::WrongDirection;
+        (is_guess, checks::ALL.iter().position(|check| check.reason() == judgement.reason))
+    };
+    if place(&one) <= place(&other) { one } else { other }
 }
 
 fn uncertain(one: Judgement, other: Judgement) -> Judgement {
@@ -175,7 +188,10 @@ fn notes(facts: &Facts<'_>) -> Vec<(Note, RowId)> {
     for fit in &facts.fits {
         let Some(reading) = facts.reading(fit) else { continue };
         if !matches!(fit.content, Content::Agrees | Content::TransportOnly) {
-            notes.push((Note::DocumentConflict, fit.row));
+            // By port alone, rows of other pairs fit too: that they differ is no conflict.
+            if policy.mode() == Mode::Site {
+                notes.push((Note::DocumentConflict, fit.row));
+            }
             continue;
         }
         if reading.tls == TlsReading::Plain && facts.case.identity.tls.is_some() {

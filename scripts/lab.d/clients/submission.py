@@ -1,4 +1,4 @@
-"""A mail submission server with STARTTLS that throws everything away. Usage: submission.py HOST PORT PEM"""
+"""A mail server with STARTTLS, or with TLS at once, that throws everything away. Usage: submission.py HOST PORT PEM [tls]"""
 import ssl
 import sys
 import time
@@ -8,6 +8,7 @@ from aiosmtpd.handlers import Sink
 
 context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
 context.load_cert_chain(sys.argv[3])
-Controller(Sink(), hostname=sys.argv[1], port=int(sys.argv[2]), tls_context=context, server_hostname="mail.lab.example").start()
+how = {"ssl_context": context} if "tls" in sys.argv[4:] else {"tls_context": context}
+Controller(Sink(), hostname=sys.argv[1], port=int(sys.argv[2]), server_hostname="mail.lab.example", **how).start()
 while True:
     time.sleep(60)

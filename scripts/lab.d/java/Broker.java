@@ -3,7 +3,7 @@ import java.security.KeyStore;
 import javax.net.ssl.KeyManagerFactory;
 import org.apache.activemq.broker.SslBrokerService;
 
-/** An ActiveMQ broker in memory. Arguments: address, PKCS #12 file, then connectors such as openwire, stomp, mqtt, ssl or name:port. */
+/** An ActiveMQ broker in memory. Arguments: address, PKCS #12 file, then further connectors as scheme:port, such as stomp:61613. */
 public class Broker {
     public static void main(String[] arguments) throws Exception {
         String host = arguments[0];

@@ -4,6 +4,7 @@ TABLE=genesys/gcxi
 SHOWS="every documented connection of GCXI that has a port, then each way to depart from the table"
 SOFTWARE="nginx (as gateway, ingress controller and application), curl, PostgreSQL 15, Prometheus, node exporter, OpenSSH"
 STANDS_IN="nginx for GCXI and Genesys Authentication, a line of text on 34952 for MicroStrategy, node exporter for the metrics"
+NEEDS="tcpdump ethtool socat curl openssl postgresql-15 nginx prometheus openssh-server openssh-client python3 prometheus-node-exporter"
 
 DEVIATE_FROM=gcxi DEVIATE_TO=shared DEVIATE_PORT=5432 OTHER_PORT=5433 DEVIATE_ROWS=7 DEVIATE_PROTOCOL=postgresql BYSTANDER=prometheus
 

@@ -4,6 +4,7 @@ TABLE=genesys/gvp-reporting-server
 SHOWS="every documented connection of the GVP Reporting Server, then each way to depart from the table"
 SOFTWARE="ActiveMQ 5.17 with its Java client, Net-SNMP (master and sub-agent by AgentX), Prometheus, SNMP exporter, FreeTDS, nginx, curl, OpenSSH"
 STANDS_IN="a small TDS server for Microsoft SQL Server, a line of text on 8888 for the Config Server"
+NEEDS="tcpdump ethtool socat curl openssl openjdk-17-jdk-headless activemq nginx snmpd snmp prometheus prometheus-snmp-exporter freetds-bin openssh-server openssh-client python3"
 
 DEVIATE_FROM=rs DEVIATE_TO=sqlserver DEVIATE_PORT=1433 OTHER_PORT=1434 DEVIATE_ROWS=2 DEVIATE_PROTOCOL=tds BYSTANDER=mcp
 
@@ -54,7 +55,7 @@ scenario_clean() {
   flow rs master 1705 agentx no - allowed match 3 "a sub-agent registers at the master agent"
   mkdir -p "$WORK/subagent"
   background rs rs-subagent env MIBS= SNMP_PERSISTENT_DIR="$WORK/subagent" snmpd -f -Le -X -x "tcp:$(address master):1705" -C -p "$WORK/subagent/pid"
-  flow kubelet rs 61616 - - - allowed match-transport-only 4 "liveness: a connect, no payload"
+  flow kubelet rs 61616 openwire no - allowed match-transport-only 4 "liveness: a connect; the broker alone speaks"
   connect_only kubelet rs 61616
   flow kubelet rs 8080 http no - allowed match 4 "readiness"
   http kubelet -A kube-probe/1.29 "http://$(address rs):8080/health"

@@ -4,6 +4,7 @@ TABLE=genesys/info-mart
 SHOWS="every documented connection of Genesys Info Mart, then each way to depart from the table"
 SOFTWARE="Flink (job manager, task manager, its Prometheus reporter), Kafka 0.9.0.1 and librdkafka's mock cluster, librdkafka, kafkajs, PostgreSQL 15, nginx, curl, Prometheus, node exporter, dnsmasq, OpenSSH"
 STANDS_IN="nginx for the object storage and node exporter for GIM's metrics; the clients are those of the same protocols, not Genesys' own"
+NEEDS="kafka kafkajs flink pip:confluent-kafka tcpdump ethtool socat curl openssl openjdk-17-jdk-headless postgresql-15 nodejs nginx prometheus dnsmasq-base openssh-server openssh-client python3 prometheus-node-exporter"
 
 DEVIATE_FROM=gca DEVIATE_TO=configdb DEVIATE_PORT=5432 OTHER_PORT=5433 DEVIATE_ROWS=3 DEVIATE_PROTOCOL=postgresql BYSTANDER=prometheus
 BROKER=kafka.infra.svc.cluster.local

@@ -4,6 +4,7 @@ TABLE=genesys/tenant
 SHOWS="every documented connection of the Tenant Service that names a port, then each way to depart from the table"
 SOFTWARE="PostgreSQL 15, librdkafka's mock cluster behind a relay, librdkafka, Redis 7, nginx, curl, Prometheus, node exporter, OpenSSH"
 STANDS_IN="a line of text on 8888, 8000, 2060, 5050 and 7120, whose protocols are Genesys' own; nginx on 5580; node exporter on 15000"
+NEEDS="pip:confluent-kafka tcpdump ethtool socat curl openssl postgresql-15 redis-server redis-tools nginx prometheus openssh-server openssh-client python3 prometheus-node-exporter"
 
 DEVIATE_FROM=tenant DEVIATE_TO=database DEVIATE_PORT=5432 OTHER_PORT=5433 DEVIATE_ROWS=15,17 DEVIATE_PROTOCOL=postgresql BYSTANDER=pulse
 

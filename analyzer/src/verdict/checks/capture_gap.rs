@@ -16,6 +16,12 @@ impl Check for CaptureGap {
 
     fn look(&self, facts: &Facts<'_>) -> Option<Found> {
         let mut found = Found::default();
+        // An ICMP error whose flow is known belongs to that flow; one that comes here complains of what was not captured.
+        if facts.fits.is_empty() && facts.is_icmp_error() {
+            found.missing =
+                Some("the flow that this ICMP error complains of is not in the capture".to_owned());
+            return Some(found);
+        }
         for fit in &facts.fits {
             if let Content::Hidden(missing) = &fit.content {
                 found.rows.push(Near { row: fit.row, why: missing.clone() });

@@ -15,7 +15,11 @@ impl Check for NoDocumentedRole {
     }
 
     fn look(&self, facts: &Facts<'_>) -> Option<Found> {
-        let is_ours = facts.case.policy.mode() == Mode::Site && !facts.case.judge_all;
-        (is_ours && facts.is_roleless() && facts.fits.is_empty()).then(Found::default)
+        let is_out = match facts.case.policy.mode() {
+            Mode::Site => !facts.case.judge_all && facts.is_roleless(),
+            // By ports alone nothing can be said of a transport without ports.
+            Mode::PortOnly => facts.case.record.transport.is_icmp(),
+        };
+        (is_out && facts.fits.is_empty()).then(Found::default)
     }
 }
