@@ -217,7 +217,7 @@ fn advance(
         }
         2 if flow.left > 0 => {
             let chance = mix(u64::from(flow.theirs));
-            let bytes = if chance % 8 == 0 { 200 } else { 1460 };
+            let bytes = if chance.is_multiple_of(8) { 200 } else { 1460 };
             let from = (chance >> 8) as usize % (filler.len() - 1460);
             let data = filler.get(from..from + bytes).unwrap_or_default();
             flow.left -= 1;
