@@ -6,8 +6,11 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use foldhash::fast::FixedState;
+use hashbrown::HashSet;
+
 use crate::flow::flows::{Flows, part_of};
-use crate::flow::key::hash_of;
+use crate::flow::key::{SEED, hash_of};
 use crate::flow::opening::View;
 use crate::flow::record::{Outcome as Fate, Record};
 use crate::flow::table::{Bounds, Ended, EndedBy, FlowId, Pushed, hash};
@@ -74,7 +77,7 @@ impl Default for Share {
 /// What an audit remembers of a flow while it runs.
 #[derive(Clone, Debug, Default)]
 struct Memo {
-    identity: Option<Box<Identity>>,
+    identity: Option<Arc<Identity>>,
     /// What loss took from the opening, once that was let go.
     hidden: Option<&'static str>,
     /// Opening bytes when the probes were asked last, both sides together.
@@ -168,6 +171,8 @@ struct Tally {
     outcome: Outcome,
     judge_all: bool,
     keep_flows: bool,
+    /// What flows share: most have one of a few hundred identities.
+    identities: HashSet<Arc<Identity>, FixedState>,
     /// Where findings are told before the flow ends; `None` where nobody listens.
     early: Option<Early>,
 }
@@ -191,6 +196,9 @@ pub struct Certain {
     /// It was told before, as less grave than it is.
     pub is_again: bool,
 }
+
+/// Identities kept to be shared; any beyond are each flow's own.
+const MAX_IDENTITIES: usize = 4096;
 
 impl Audit {
     /// An audit that has seen nothing.
@@ -219,21 +227,23 @@ impl Audit {
     ///
     /// A few frames ahead, the memory is asked for the flows that they will need.
     pub fn push_dealt<'a>(&mut self, frames: impl IntoIterator<Item = Frame<'a>>, dealt: &[u64]) {
-        let mut frames = frames.into_iter();
-        for ahead in dealt.chunks(AHEAD) {
-            let mine = |hash: &&u64| **hash != UNDEALT && self.options.share.holds(**hash);
-            for &hash in ahead.iter().filter(mine) {
+        let share = self.options.share;
+        let of = |at: usize| dealt.get(at).copied().filter(|&hash| hash != UNDEALT && share.holds(hash));
+        for (at, frame) in frames.into_iter().enumerate() {
+            if let Some(hash) = of(at + 3 * AHEAD) {
                 self.flows.touch_index(hash);
             }
-            for &hash in ahead.iter().filter(mine) {
+            if let Some(hash) = of(at + 2 * AHEAD) {
                 self.flows.touch_flow(hash);
             }
-            for (&hash, frame) in ahead.iter().zip(&mut frames) {
-                if hash == UNDEALT || self.options.share.holds(hash) {
-                    self.push(&frame);
-                } else {
-                    self.pass(&frame);
-                }
+            if let Some(hash) = of(at + AHEAD) {
+                self.flows.touch_opening(hash);
+            }
+            let hash = dealt.get(at).copied().unwrap_or(UNDEALT);
+            if hash == UNDEALT || self.options.share.holds(hash) {
+                self.push(&frame);
+            } else {
+                self.pass(&frame);
             }
         }
     }
@@ -378,8 +388,9 @@ impl Audit {
     }
 }
 
-/// Frames that the memory is asked for ahead of their turn: more than it can bring at one time is asked in vain.
-const AHEAD: usize = 16;
+/// Frames between two steps of asking the memory for what a frame will need (index entry, flow, opening): long enough
+/// for a line to come, short enough that it is not driven out again.
+const AHEAD: usize = 8;
 
 /// What [`deal`] says of a frame that every audit must see.
 const UNDEALT: u64 = 0;
@@ -428,7 +439,7 @@ fn take(
     }
     let names = &resolver.names;
     let pushed = flows.push_into(of_flow, hash, packet, &mut |ended| tally.settle(policy, names, ended));
-    let has_news = pushed.opening_grew && look(flows, pushed.id);
+    let has_news = pushed.opening_grew && look(flows, pushed.id, tally);
     if tally.early.is_some() {
         listen(pushed, has_news, packet, policy, flows, resolver, tally);
     }
@@ -508,16 +519,19 @@ fn tell(
 }
 
 /// Asks the probes about a flow's opening where enough is new; whether that settled it.
-fn look(flows: &mut Flows<Memo>, id: FlowId) -> bool {
+fn look(flows: &mut Flows<Memo>, id: FlowId, tally: &mut Tally) -> bool {
     let Some((opening, memo)) = flows.opening_and_note(id) else { return false };
     let view = opening.view();
     if !is_worth_asking(&view, memo) {
         return false;
     }
-    let identity = identify(protocol::ALL, &view);
+    let mut identity = identify(protocol::ALL, &view);
+    if !tally.keep_flows && tally.early.is_none() {
+        content::slim(&mut identity);
+    }
     let is_settled = identity.settled;
     memo.hidden = content::hidden(&view);
-    memo.identity = Some(Box::new(identity));
+    memo.identity = Some(tally.share(identity));
     memo.is_settled = is_settled;
     if is_settled {
         flows.drop_opening(id);
@@ -575,7 +589,20 @@ impl Tally {
             judge_all: options.judge_all,
             keep_flows: options.keep_flows,
             early: None,
+            identities: HashSet::with_hasher(FixedState::with_seed(SEED)),
         }
+    }
+
+    /// The one copy of an identity that many flows have.
+    fn share(&mut self, identity: Identity) -> Arc<Identity> {
+        if let Some(known) = self.identities.get(&identity) {
+            return Arc::clone(known);
+        }
+        let shared = Arc::new(identity);
+        if self.identities.len() < MAX_IDENTITIES {
+            self.identities.insert(Arc::clone(&shared));
+        }
+        shared
     }
 
     /// Tells of a flow where it is a finding graver than was told; how grave.
@@ -653,7 +680,7 @@ fn last_word(record: &Record, memo: &mut Memo) -> Identity {
         memo.hidden = content::hidden(&opening.view());
         return identify(protocol::ALL, &opening.view());
     }
-    memo.identity.take().map_or_else(Identity::default, |identity| *identity)
+    memo.identity.take().map_or_else(Identity::default, Arc::unwrap_or_clone)
 }
 
 impl Outcome {

@@ -15,10 +15,15 @@ as_root() {
     fi
 }
 
-# Installs those of the named Debian packages that are missing.
+# Installs those of the named Debian packages that are missing. `npm:npm` is the package npm, unless there is a
+# command npm already (a machine may have its own).
 need_packages() {
     local package missing=()
     for package in "$@"; do
+        if [ "$package" != "${package#*:}" ]; then
+            command -v "${package#*:}" >/dev/null && continue
+            package=${package%%:*}
+        fi
         dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
     done
     [ ${#missing[@]} = 0 ] && return 0

@@ -28,12 +28,6 @@ struct Seen {
 }
 
 impl Recent {
-    /// Whether all places are taken.
-    #[inline]
-    pub const fn is_full(&self) -> bool {
-        self.at & 0x80 != 0
-    }
-
     /// Whether the packet was seen just before; `last_ns` is when the flow's last packet was.
     pub fn is_copy(&mut self, packet: &Packet<'_>, side: Side, last_ns: TimeNs) -> bool {
         let print = fingerprint(packet, side);

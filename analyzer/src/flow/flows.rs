@@ -83,6 +83,12 @@ impl<M: Default> Flows<M> {
         self.part(hash).touch_flow(hash);
     }
 
+    /// The same for its opening, once the flow is near.
+    #[inline]
+    pub fn touch_opening(&self, hash: u64) {
+        self.part(hash).touch_opening(hash);
+    }
+
     /// As [`Table::push_hashed`], into the part of `part`: an ICMP error stays in that of the flow it complains of.
     pub fn push_into(
         &mut self,

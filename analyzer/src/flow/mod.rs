@@ -10,6 +10,7 @@ pub mod history;
 pub mod index;
 pub mod initiator;
 pub mod key;
+pub mod near;
 pub mod opening;
 #[cfg(test)]
 mod properties;

@@ -3,14 +3,12 @@
 //! Source: RFC 9293 section 3 (TCP), RFC 5961 (what an endpoint believes of a stray RST or SYN), RFC 7413
 //! (data in a SYN), IEEE 802.3 clause 3.2.8 (padding).
 
-use std::hint::black_box;
-
 use crate::flow::claim::Claim;
 use crate::flow::copies::Recent;
 use crate::flow::history::{Event, Letters};
 use crate::flow::key::Key;
 use crate::flow::record::{Facts, Span};
-use crate::flow::stream::{Assembly, SANE_BYTES, Segment, ahead};
+use crate::flow::stream::{Assembly, SANE_BYTES, Segment, Spares, ahead};
 use crate::net::{Endpoint, Pair, Side, TimeNs, Transport};
 use crate::packet::frame::Place;
 use crate::packet::view::{Packet, flag};
@@ -162,14 +160,6 @@ impl Flow {
         }
     }
 
-    /// Asks the memory for every line of the flow that a packet reads, and does not wait for them.
-    #[inline]
-    pub fn touch(&self) {
-        black_box((self.key.is_one_way, self.last_ns, self.bits));
-        black_box((self.bytes.0[0], self.recent.is_full()));
-        black_box((self.halves.0[1].known, self.assembly.is_some()));
-    }
-
     /// Both ends; for ICMP the type and, behind an unanswered type, the code.
     pub fn ends(&self) -> Pair<Endpoint> {
         let port = |side: Side| {
@@ -225,8 +215,8 @@ impl Flow {
     }
 
     /// Lets the opening go and gathers no other.
-    pub fn let_go(&mut self) {
-        if let Some(assembly) = self.assembly.take()
+    pub fn let_go(&mut self) -> Option<Box<Assembly>> {
+        if let Some(assembly) = &self.assembly
             && self.key.transport == Transport::Tcp
         {
             for side in Side::BOTH {
@@ -234,6 +224,7 @@ impl Flow {
             }
         }
         self.bits |= LET_GO;
+        self.assembly.take()
     }
 
     /// Whether payload would begin an opening.
@@ -299,8 +290,8 @@ impl Flow {
         Some(claim)
     }
 
-    /// Takes a packet of `side` in. `opens` tells whether an opening may be begun. True if the opening grew.
-    pub fn take(&mut self, packet: &Packet<'_>, side: Side, opens: bool) -> bool {
+    /// Takes a packet of `side` in. Without `opens`, no opening may be begun. True if the opening grew.
+    pub fn take(&mut self, packet: &Packet<'_>, side: Side, opens: Option<&mut Spares>) -> bool {
         self.packets[side] = self.packets[side].saturating_add(u64::from(packet.packets));
         self.bytes[side] = self.bytes[side].saturating_add(u64::from(packet.ip_bytes));
         self.payload_bytes[side] = self.payload_bytes[side].saturating_add(u64::from(packet.payload_bytes));
@@ -326,14 +317,17 @@ impl Flow {
         }
     }
 
-    fn datagram(&mut self, packet: &Packet<'_>, side: Side, opens: bool) -> bool {
+    fn datagram(&mut self, packet: &Packet<'_>, side: Side, opens: Option<&mut Spares>) -> bool {
         self.letters.once(Event::Data, side);
         if packet.payload_bytes == 0 || packet.transport.is_icmp() {
             return false;
         }
         self.note_payload(packet, side);
-        if self.may_open() && opens && packet.carrier.is_none() {
-            self.assembly = Some(Box::new(Assembly::new(packet.transport)));
+        if let Some(spares) = opens
+            && self.may_open()
+            && packet.carrier.is_none()
+        {
+            self.assembly = Some(spares.take(packet.transport));
         }
         let is_cut = packet.is_cut();
         self.assembly.as_mut().is_some_and(|assembly| assembly.datagram(side, packet.payload, is_cut))
@@ -343,7 +337,8 @@ impl Flow {
         self.payload_ns[side] = self.payload_ns[side].min(packet.time_ns);
     }
 
-    fn segment(&mut self, packet: &Packet<'_>, side: Side, opens: bool) -> bool {
+    fn segment(&mut self, packet: &Packet<'_>, side: Side, opens: Option<&mut Spares>) -> bool {
+        let mut opens = opens.filter(|_| packet.carrier.is_none());
         let tcp = packet.tcp;
         let has = |bit: u8| tcp.flags & bit != 0;
         let (syn, fin, rst, ack) = (has(flag::SYN), has(flag::FIN), has(flag::RST), has(flag::ACK));
@@ -381,7 +376,7 @@ impl Flow {
         }
         if length > 0 {
             self.note_payload(packet, side);
-            grew |= self.hear(packet, side, opens);
+            grew |= self.hear(packet, side, opens.as_deref_mut());
         }
         if fin && !rst {
             let end = tcp.seq.wrapping_add(u32::from(syn)).wrapping_add(length);
@@ -393,7 +388,7 @@ impl Flow {
             }
         }
         if syn && ack && !rst {
-            grew |= self.take_early(side.other(), tcp.ack, opens && packet.carrier.is_none());
+            grew |= self.take_early(side.other(), tcp.ack, opens);
         }
         if ack && !rst {
             grew |= self.acknowledge(side.other(), tcp.ack);
@@ -672,7 +667,7 @@ impl Flow {
 
     /// The SYN of `side` is answered: what it carried counts where `ack` covers it. A host that does not take it
     /// acknowledges the SYN alone, and the same bytes come again.
-    fn take_early(&mut self, side: Side, ack: u32, opens: bool) -> bool {
+    fn take_early(&mut self, side: Side, ack: u32, opens: Option<&mut Spares>) -> bool {
         let Some(early) = self.rare.as_mut().and_then(|rare| rare.early.take()) else { return false };
         let Early { seq, bytes, wire_bytes } = early;
         if ack != seq.wrapping_add(wire_bytes) {
@@ -682,27 +677,29 @@ impl Flow {
         self.hold(side, opens, Segment { seq, bytes: &bytes, wire_bytes })
     }
 
-    fn hear(&mut self, packet: &Packet<'_>, side: Side, opens: bool) -> bool {
+    fn hear(&mut self, packet: &Packet<'_>, side: Side, opens: Option<&mut Spares>) -> bool {
         let syn = u32::from(packet.tcp.flags & flag::SYN != 0);
         let segment = Segment {
             seq: packet.tcp.seq.wrapping_add(syn),
             bytes: packet.payload,
             wire_bytes: packet.payload_bytes,
         };
-        self.hold(side, opens && packet.carrier.is_none(), segment)
+        self.hold(side, opens, segment)
     }
 
     /// Takes a TCP segment into the opening.
-    fn hold(&mut self, side: Side, opens: bool, segment: Segment<'_>) -> bool {
-        if self.may_open() && opens {
-            let mut assembly = Assembly::new(Transport::Tcp);
+    fn hold(&mut self, side: Side, opens: Option<&mut Spares>, segment: Segment<'_>) -> bool {
+        if let Some(spares) = opens
+            && self.may_open()
+        {
+            let mut assembly = spares.take(Transport::Tcp);
             for side in Side::BOTH {
                 let half = self.halves[side];
                 if half.known & ISN != 0 {
                     assembly.begin(side, half.isn.wrapping_add(1));
                 }
             }
-            self.assembly = Some(Box::new(assembly));
+            self.assembly = Some(assembly);
         }
         let Some(assembly) = &mut self.assembly else {
             self.hold_against_head(side, segment);

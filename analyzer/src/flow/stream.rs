@@ -60,7 +60,45 @@ pub struct Segment<'a> {
     pub wire_bytes: u32,
 }
 
+/// Assemblies that wait for their next flow: as many as flows begin while one is looked at, and no more.
+const MAX_SPARES: usize = 64;
+
+/// Assemblies between two flows, with the memory that they gathered.
+#[derive(Debug, Default)]
+#[expect(clippy::vec_box, reason = "the boxes go to flows and come back as they are")]
+pub struct Spares(Vec<Box<Assembly>>);
+
+impl Spares {
+    /// An empty assembly for this transport.
+    pub fn take(&mut self, transport: Transport) -> Box<Assembly> {
+        match self.0.pop() {
+            Some(mut spare) => {
+                spare.clear(transport);
+                spare
+            }
+            None => Box::new(Assembly::new(transport)),
+        }
+    }
+
+    /// Keeps an assembly for its next use.
+    pub fn give(&mut self, assembly: Box<Assembly>) {
+        if self.0.len() < MAX_SPARES {
+            self.0.push(assembly);
+        }
+    }
+}
+
 impl Assembly {
+    /// Makes it as [`Assembly::new`] does, but for the memory that it holds.
+    fn clear(&mut self, transport: Transport) {
+        let sides = std::mem::take(&mut self.opening.sides).0.map(|mut said| {
+            said.bytes.clear();
+            said.ends.clear();
+            Said { bytes: said.bytes, ends: said.ends, ..Said::default() }
+        });
+        *self = Self { opening: Opening { transport, sides: Pair(sides), first: None }, ..Self::default() };
+    }
+
     /// An empty one for this transport.
     pub fn new(transport: Transport) -> Self {
         Self { opening: Opening { transport, ..Opening::default() }, ..Self::default() }

@@ -11,9 +11,11 @@ use hashbrown::HashMap;
 use crate::flow::index::Index;
 use crate::flow::initiator::Direction;
 use crate::flow::key::{Key, SEED, hash_of, ports_of};
+use crate::flow::near::bring;
 use crate::flow::opening::Opening;
 use crate::flow::record::{Outcome, Record};
 use crate::flow::state::{Fit, Flow};
+use crate::flow::stream::Spares;
 use crate::net::{Endpoint, Layers, Pair, Side, TimeNs, Transport};
 use crate::packet::frame::Place;
 use crate::packet::view::Packet;
@@ -171,6 +173,7 @@ pub struct Table<M> {
     layers: Vec<Arc<Layers>>,
     layer_ids: HashMap<Arc<Layers>, u32, FixedState>,
     openings: usize,
+    spares: Spares,
     counts: Counts,
     now_ns: TimeNs,
     leap_ns: Option<TimeNs>,
@@ -195,7 +198,9 @@ impl Counts {
     }
 }
 
+/// Begins a line of the memory.
 #[derive(Debug)]
+#[repr(align(64))]
 struct Slot<M> {
     generation: u32,
     flow: Option<(Flow, M)>,
@@ -225,6 +230,7 @@ impl<M: Default> Table<M> {
             layers: vec![plain],
             layer_ids,
             openings: 0,
+            spares: Spares::default(),
             counts: Counts::default(),
             now_ns: 0,
             leap_ns: None,
@@ -321,10 +327,11 @@ impl<M: Default> Table<M> {
         if self.flow(id).is_none() {
             return;
         }
-        if let Some(flow) = self.flow_mut(id.slot) {
-            let had = flow.assembly.is_some();
-            flow.let_go();
-            self.openings -= usize::from(had);
+        if let Some(flow) = self.flow_mut(id.slot)
+            && let Some(assembly) = flow.let_go()
+        {
+            self.openings -= 1;
+            self.spares.give(assembly);
         }
     }
 
@@ -395,8 +402,19 @@ impl<M: Default> Table<M> {
     #[inline]
     pub fn touch_flow(&self, hash: u64) {
         let Some(slot) = self.index.likely(hash) else { return };
-        if let Some((flow, _)) = self.slots.get(slot as usize).and_then(|slot| slot.flow.as_ref()) {
-            flow.touch();
+        if let Some(slot) = self.slots.get(slot as usize) {
+            bring(slot);
+        }
+    }
+
+    /// Asks the memory for the opening of a flow that is near.
+    #[inline]
+    pub fn touch_opening(&self, hash: u64) {
+        let Some(slot) = self.index.likely(hash).and_then(|slot| self.slots.get(slot as usize)) else {
+            return;
+        };
+        if let Some(assembly) = slot.flow.as_ref().and_then(|(flow, _)| flow.assembly.as_deref()) {
+            bring(assembly);
         }
     }
 
@@ -526,9 +544,10 @@ impl<M: Default> Table<M> {
         let opens = self.openings < self.bounds.max_openings;
         let mut opening_grew = false;
         let (mut begun, mut unheard) = (false, false);
-        if let Some(flow) = self.flow_mut(slot) {
+        let Self { slots, spares, .. } = self;
+        if let Some((flow, _)) = slots.get_mut(slot as usize).and_then(|slot| slot.flow.as_mut()) {
             let may_open = flow.may_open();
-            opening_grew = flow.take(packet, side, opens);
+            opening_grew = flow.take(packet, side, opens.then_some(spares));
             begun = may_open && !flow.may_open();
             unheard = may_open && !opens && packet.payload_bytes > 0;
             if unheard {

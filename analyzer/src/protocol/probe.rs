@@ -153,7 +153,7 @@ impl Claim {
 const INNER_DEPTH: usize = 3;
 
 /// What the content of a flow proves.
-#[derive(Clone, PartialEq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Identity {
     /// The innermost protocol that content proves.
     pub protocol: Option<&'static str>,

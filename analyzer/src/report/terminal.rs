@@ -91,7 +91,8 @@ impl Page {
 
 fn head(page: &mut Page, report: &Report) {
     let summary = &report.summary;
-    let (style, verdict) = match (summary.not_allowed, summary.undetermined) {
+    let waived = summary.waived.min(summary.not_allowed);
+    let (style, verdict) = match (summary.not_allowed - waived, summary.undetermined) {
         (0, 0) if summary.flows == 0 => (YELLOW, "nothing to judge: the capture holds no flow".to_owned()),
         (0, 0) => (GREEN, "no flow departs from the documents".to_owned()),
         (0, open) => (

@@ -82,6 +82,11 @@ fn known(reading: &Reading, protocol: &'static str, identity: &Identity) -> Cont
     plaintext
 }
 
+/// Lets go of the details that no verdict hangs on: over a million flows they are most of the memory.
+pub fn slim(identity: &mut Identity) {
+    identity.details.retain(|name, _| matches!(*name, "database" | "ssl_request"));
+}
+
 /// A client asked for encryption, and neither the answer nor plaintext was seen.
 fn is_undecided(identity: &Identity) -> bool {
     identity.details.get("ssl_request") == Some(&Detail::Text("unanswered".to_owned()))
