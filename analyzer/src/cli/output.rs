@@ -49,10 +49,9 @@ pub fn write(text: &str, output: Option<&Path>) -> Result<(), Failure> {
 fn write_stdout(text: &str) -> Result<(), Failure> {
     let mut stdout = std::io::stdout().lock();
     let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
-    written.or_else(|error| match error.kind() {
-        // Whoever reads has read enough (`head`): what was found stands all the same.
-        std::io::ErrorKind::BrokenPipe => Ok(()),
-        _ => Err(Failure::Said(format!("standard output: expected to write the report, found `{error}`"))),
+    // A pipe that was closed early (`head`) too: a report that was cut is none, and a script must not take it for one.
+    written.map_err(|error| {
+        Failure::Said(format!("standard output: expected to write the report, found `{error}`"))
     })
 }
 
