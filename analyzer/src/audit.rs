@@ -14,11 +14,11 @@ use crate::flow::key::{SEED, hash_of};
 use crate::flow::opening::View;
 use crate::flow::record::{Outcome as Fate, Record};
 use crate::flow::table::{Bounds, Ended, EndedBy, FlowId, Pushed, hash};
-use crate::net::{Address, Side, TimeNs, Transport};
+use crate::net::{Address, Place, Side, TimeNs, Transport};
 use crate::packet::decode::{Decoder, five_tuple};
 use crate::packet::fragment;
-use crate::packet::frame::{Frame, Place};
-use crate::packet::reason::Undecoded;
+use crate::packet::frame::Frame;
+use crate::packet::reason::{Kind, Undecoded};
 use crate::packet::view::{Packet, flag};
 use crate::policy::index::{Policy, RowId};
 use crate::protocol;
@@ -149,6 +149,14 @@ pub struct Outcome {
     /// Flows that had no place in the list: the latest.
     pub list_left_out: u64,
     max_list: usize,
+}
+
+/// Why frames gave no packet, or what was odd about those that did.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OfFrames {
+    pub reason: String,
+    pub count: u64,
+    pub is_decoded: bool,
 }
 
 /// What makes remarks one.
@@ -750,6 +758,16 @@ impl Outcome {
         });
         self.list_left_out += self.list.len().saturating_sub(self.max_list) as u64;
         self.list.truncate(self.max_list);
+    }
+
+    /// What is to be said of frames, by capture and reason.
+    pub fn said_of_frames(&self) -> impl Iterator<Item = (u16, OfFrames)> + '_ {
+        self.undecoded.iter().flat_map(|(&capture, undecoded)| {
+            undecoded.iter().map(move |(reason, count)| {
+                let is_decoded = reason.kind() == Kind::Note;
+                (capture, OfFrames { reason: reason.to_string(), count, is_decoded })
+            })
+        })
     }
 
     /// Flows with this verdict.

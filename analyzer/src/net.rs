@@ -221,6 +221,33 @@ pub struct Tunnel {
     pub id: Option<u32>,
 }
 
+/// A frame's place: which capture, and which frame of it. Places of one capture are ordered as its frames.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Place(u64);
+
+const FRAME_BITS: u32 = 48;
+
+impl Place {
+    /// Frame `frame` (from 1, as Wireshark counts) of capture `capture` (from 0, in the order of the report).
+    pub const fn new(capture: u16, frame: u64) -> Self {
+        Self(((capture as u64) << FRAME_BITS) | (frame & ((1 << FRAME_BITS) - 1)))
+    }
+
+    pub const fn capture(self) -> u16 {
+        (self.0 >> FRAME_BITS) as u16
+    }
+
+    pub const fn frame(self) -> u64 {
+        self.0 & ((1 << FRAME_BITS) - 1)
+    }
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.capture(), self.frame())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

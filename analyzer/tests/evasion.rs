@@ -7,7 +7,8 @@ mod tests {
     use std::sync::Arc;
 
     use uncharted::audit::{Audit, Flow, Options, Outcome};
-    use uncharted::packet::frame::{Frame, LinkType, Place};
+    use uncharted::net::Place;
+    use uncharted::packet::frame::{Frame, LinkType};
     use uncharted::policy::index::Policy;
     use uncharted::policy::shipped;
     use uncharted::policy::site_file::parse_site;

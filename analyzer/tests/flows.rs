@@ -13,10 +13,11 @@ mod tests {
     use serde_json::Value;
     use uncharted::flow::record::Record;
     use uncharted::flow::table::{Bounds, Ended, Table};
+    use uncharted::net::Place;
     use uncharted::net::{Endpoint, Side, Transport};
     use uncharted::packet::decode::Decoder;
     use uncharted::packet::fragment;
-    use uncharted::packet::frame::{Frame, LinkType, Place};
+    use uncharted::packet::frame::{Frame, LinkType};
 
     fn captures() -> Option<PathBuf> {
         let from_variable = std::env::var_os("UNCHARTED_SHARED_CAPTURES").map(PathBuf::from);

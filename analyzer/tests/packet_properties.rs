@@ -6,10 +6,11 @@ mod tests {
 
     use etherparse::PacketBuilder;
     use proptest::prelude::*;
+    use uncharted::net::Place;
     use uncharted::net::{Endpoint, Transport};
     use uncharted::packet::decode::Decoder;
     use uncharted::packet::fragment::Bounds;
-    use uncharted::packet::frame::{Frame, LinkType, Place};
+    use uncharted::packet::frame::{Frame, LinkType};
 
     const LINKS: [u16; 18] = [0, 1, 9, 10, 12, 14, 50, 51, 101, 104, 105, 108, 113, 127, 228, 229, 239, 276];
 

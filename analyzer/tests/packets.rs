@@ -9,10 +9,11 @@ mod tests {
     use std::path::{Path, PathBuf};
 
     use serde_json::Value;
+    use uncharted::net::Place;
     use uncharted::net::{Endpoint, Transport};
     use uncharted::packet::decode::Decoder;
     use uncharted::packet::fragment::Bounds;
-    use uncharted::packet::frame::{Frame, LinkType, Place};
+    use uncharted::packet::frame::{Frame, LinkType};
     use uncharted::packet::reason::{Kind, Reason, Undecoded};
     use uncharted::packet::view::Packet;
 

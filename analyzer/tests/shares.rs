@@ -7,7 +7,8 @@ use std::sync::Arc;
 use etherparse::PacketBuilder;
 use proptest::prelude::*;
 use uncharted::audit::{Audit, Options, Outcome, Share, deal};
-use uncharted::packet::frame::{Frame, LinkType, Place};
+use uncharted::net::Place;
+use uncharted::packet::frame::{Frame, LinkType};
 use uncharted::policy::index::Policy;
 use uncharted::policy::shipped;
 

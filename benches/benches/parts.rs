@@ -8,9 +8,10 @@ use uncharted::flow::flows::Flows;
 use uncharted::flow::key::hash_of;
 use uncharted::flow::opening::View;
 use uncharted::flow::table::Bounds;
+use uncharted::net::Place;
 use uncharted::packet::decode::{Decoder, five_tuple};
 use uncharted::packet::fragment;
-use uncharted::packet::frame::{Frame, LinkType, Place};
+use uncharted::packet::frame::{Frame, LinkType};
 use uncharted::protocol;
 use uncharted_benches::frames::{Ends, Piece, Service, mix, record, services};
 

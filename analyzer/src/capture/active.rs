@@ -6,8 +6,8 @@ use crate::capture::error::CaptureError;
 use crate::capture::file::Reader;
 use crate::capture::filter::Filter;
 use crate::capture::walk::Vantages;
+use crate::net::Place;
 use crate::net::TimeNs;
-use crate::packet::frame::Place;
 use std::fs::File;
 
 /// When a capture, or the frame at its head, is due: time, then the capture's number.

@@ -3,8 +3,9 @@
 //! Frames are not copied out of the bytes as read; an index of 32 bytes a frame says where they
 //! lie. A batch may go to any thread, and its buffers come back to the reader when the last holder lets go.
 
+use crate::net::Place;
 use crate::net::TimeNs;
-use crate::packet::frame::{Frame, LinkType, Place};
+use crate::packet::frame::{Frame, LinkType};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Bytes asked of the system at a time, and so about the size of a batch. Measured: larger

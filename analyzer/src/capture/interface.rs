@@ -5,7 +5,8 @@
 
 use crate::capture::batch::{Batch, CHUNK_BYTES, Entry, Pool, Store};
 use crate::capture::error::{CaptureError, ErrorKind, printable};
-use crate::packet::frame::{LinkType, Place};
+use crate::net::Place;
+use crate::packet::frame::LinkType;
 use pcap::{Active, Capture, Precision};
 use std::sync::Arc;
 

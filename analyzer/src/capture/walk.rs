@@ -2,8 +2,9 @@
 
 use crate::capture::batch::Entry;
 use crate::capture::facts::{CaptureFacts, InterfaceFacts};
+use crate::net::Place;
 use crate::net::TimeNs;
-use crate::packet::frame::{LinkType, Place};
+use crate::packet::frame::LinkType;
 use std::sync::Arc;
 
 /// The longest frame that a capture may hold: libpcap's `MAXIMUM_SNAPLEN`. A length over

@@ -2,8 +2,7 @@
 //!
 //! Source: RFC 9293 section 3.10.7.4, RFC 5961 section 4 (an endpoint challenges such a SYN).
 
-use crate::net::{Endpoint, Pair, Side, TimeNs, Transport};
-use crate::packet::frame::Place;
+use crate::net::{Endpoint, Pair, Place, Side, TimeNs, Transport};
 use crate::packet::view::{Mark, Packet, TcpHead, flag};
 
 /// The SYN of a claim, and what it and its retransmissions counted.

@@ -1,7 +1,6 @@
 //! Packets for tests, by a builder.
 
-use crate::net::{Address, Endpoint, Side, Transport};
-use crate::packet::frame::Place;
+use crate::net::{Address, Endpoint, Place, Side, Transport};
 use crate::packet::view::{Mark, Packet, TcpHead, flag};
 
 /// The initiator's end in tests.

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use crate::flow::history::{Event, conn_state, history, joined_letters};
 use crate::flow::initiator::Direction;
 use crate::flow::opening::Opening;
-use crate::net::{Endpoint, Layers, Pair, Side, TimeNs, Transport};
-use crate::packet::frame::Place;
+use crate::net::{Endpoint, Layers, Pair, Place, Side, TimeNs, Transport};
 
 /// What became of a flow.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

@@ -9,8 +9,7 @@ use crate::flow::history::{Event, Letters};
 use crate::flow::key::Key;
 use crate::flow::record::{Facts, Span};
 use crate::flow::stream::{Assembly, SANE_BYTES, Segment, Spares, ahead};
-use crate::net::{Endpoint, Pair, Side, TimeNs, Transport};
-use crate::packet::frame::Place;
+use crate::net::{Endpoint, Pair, Place, Side, TimeNs, Transport};
 use crate::packet::view::{Packet, flag};
 
 /// A RST further than this from the expected sequence number is a stray: no receiver without window scaling

@@ -16,8 +16,7 @@ use crate::flow::opening::Opening;
 use crate::flow::record::{Outcome, Record};
 use crate::flow::state::{Fit, Flow};
 use crate::flow::stream::Spares;
-use crate::net::{Endpoint, Layers, Pair, Side, TimeNs, Transport};
-use crate::packet::frame::Place;
+use crate::net::{Endpoint, Layers, Pair, Place, Side, TimeNs, Transport};
 use crate::packet::view::Packet;
 
 const SECOND: u64 = 1_000_000_000;

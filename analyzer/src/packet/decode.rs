@@ -399,7 +399,8 @@ impl<E: FnMut(&Packet<'_>)> Walk<'_, E> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::packet::frame::{LinkType, Place};
+    use crate::net::Place;
+    use crate::packet::frame::LinkType;
     use etherparse::PacketBuilder;
     use proptest::prelude::*;
 

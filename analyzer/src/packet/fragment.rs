@@ -6,8 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use crate::net::{Address, Layers, TimeNs};
-use crate::packet::frame::Place;
+use crate::net::{Address, Layers, Place, TimeNs};
 use crate::packet::ip::{Fragment, Ip};
 use crate::packet::reason::{self, Reason};
 

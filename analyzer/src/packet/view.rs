@@ -1,7 +1,6 @@
 //! A packet: the decoded view of a frame, as flows want it.
 
-use crate::net::{Address, Endpoint, Layers, TimeNs, Transport};
-use crate::packet::frame::Place;
+use crate::net::{Address, Endpoint, Layers, Place, TimeNs, Transport};
 
 /// TCP flags, by bit as on the wire.
 pub mod flag {

@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::audit::Outcome;
-use crate::net::{Address, Endpoint};
-use crate::packet::frame::Place;
-use crate::packet::reason::Kind;
+use crate::net::{Address, Endpoint, Place};
 use crate::policy::index::{Policy, RoleId, RowId};
 use crate::policy::print::reading_in_words;
 use crate::report::model::{
@@ -36,13 +34,10 @@ pub struct Context {
 /// The report of an audit.
 pub fn report(outcome: &Outcome, policy: &Policy, context: Context) -> Report {
     let mut captures = context.captures;
-    for (&capture, undecoded) in &outcome.undecoded {
-        if let Some(capture) = captures.get_mut(usize::from(capture)) {
-            for (reason, count) in undecoded.iter() {
-                let list =
-                    if reason.kind() == Kind::Note { &mut capture.problems } else { &mut capture.undecoded };
-                list.insert(reason.to_string(), count);
-            }
+    for (at, said) in outcome.said_of_frames() {
+        if let Some(capture) = captures.get_mut(usize::from(at)) {
+            let list = if said.is_decoded { &mut capture.problems } else { &mut capture.undecoded };
+            list.insert(said.reason, said.count);
         }
     }
     let coverage = rows(outcome, policy);

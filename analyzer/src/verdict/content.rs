@@ -102,6 +102,7 @@ const KEPT: &[&str] = &[
     "ssl_request",
     "startup",
     "status",
+    "tunnelled_by",
     "user",
     "user_agent",
     "version",

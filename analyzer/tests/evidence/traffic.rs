@@ -2,7 +2,8 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
-use uncharted::packet::frame::{Frame, LinkType, Place};
+use uncharted::net::Place;
+use uncharted::packet::frame::{Frame, LinkType};
 
 const FIN: u8 = 1;
 const SYN: u8 = 2;
