@@ -1,7 +1,7 @@
-//! OCSF 1.3.0 as JSON lines: a Compliance Finding for each documented row, and for each finding group a Compliance
+//! OCSF 1.4.0 as JSON lines: a Compliance Finding for each documented row, and for each finding group a Compliance
 //! Finding and the Network Activity that it is about.
 //!
-//! Source: schema.ocsf.io 1.3.0, classes 2003 (`compliance_finding`) and 4001 (`network_activity`).
+//! Source: schema.ocsf.io 1.4.0, classes 2003 (`compliance_finding`) and 4001 (`network_activity`).
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use crate::report::model::{End, Finding, Report, RowCoverage};
 use crate::report::words::shown;
 use crate::verdict::reason::Reason;
 
-const VERSION: &str = "1.3.0";
+const VERSION: &str = "1.4.0";
 
 /// The report as JSON lines.
 pub fn render(report: &Report) -> String {
