@@ -4,7 +4,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 into=target/report-tools
-[ -e "$into/ready" ] && exit 0
+stamp=$(sha256sum scripts/test.d/report.sh)
+[ "$(cat "$into/ready" 2>/dev/null)" = "$stamp" ] && exit 0
+rm -rf "$into"
 mkdir -p "$into"
 python3 -m venv "$into/venv"
 "$into/venv/bin/pip" --quiet install jsonschema==4.26.0 ocsf-json-schema==1.2.0 xmlschema==4.1.0
@@ -12,4 +14,4 @@ python3 -m venv "$into/venv"
 tar -xzf "$into"/pytest-8.3.5.tar.gz -C "$into" --strip-components=3 pytest-8.3.5/testing/example_scripts/junit-10.xsd
 (cd "$into" && npm pack --silent @microsoft/jest-sarif@1.0.0-beta.0 >/dev/null)
 tar -xzf "$into"/microsoft-jest-sarif-*.tgz -C "$into" --strip-components=3 package/lib/schemas/sarif-2.1.0-rtm.5.json
-touch "$into/ready"
+echo "$stamp" >"$into/ready"
