@@ -428,6 +428,9 @@ prometheus_stop() { local pid; for pid in $(ip netns pids "$RUN-$1"); do kill "$
 # connect_only NODE HOST PORT: a bare TCP health probe.
 connect_only() { on "$1" timeout 5 bash -c "exec 3<>/dev/tcp/$(address "$2")/$3" 2>/dev/null; sleep 0.2; }
 
+# connect_and_hear NODE HOST PORT: the same to a server that speaks first; it says nothing and stays for the greeting.
+connect_and_hear() { on "$1" timeout 10 bash -c "exec 3<>/dev/tcp/$(address "$2")/$3; head -c 1 <&3" >/dev/null 2>&1; sleep 0.2; }
+
 # tls_over NODE URL NAME: HTTPS with a server name of one's own choosing.
 https_named() { http "$1" --resolve "$3:443:$(address "$2")" "https://$3${4:-/}"; }
 

@@ -56,7 +56,7 @@ scenario_clean() {
   mkdir -p "$WORK/subagent"
   background rs rs-subagent env MIBS= SNMP_PERSISTENT_DIR="$WORK/subagent" snmpd -f -Le -X -x "tcp:$(address master):1705" -C -p "$WORK/subagent/pid"
   flow kubelet rs 61616 openwire no - allowed match-transport-only 4 "liveness: a connect; the broker alone speaks"
-  connect_only kubelet rs 61616
+  connect_and_hear kubelet rs 61616
   flow kubelet rs 8080 http no - allowed match 4 "readiness"
   http kubelet -A kube-probe/1.29 "http://$(address rs):8080/health"
   flow prometheus exporter 9116 http no - allowed match 5 "metrics by way of the SNMP exporter"
