@@ -88,17 +88,8 @@ impl Teller {
         now_ns: TimeNs,
     ) -> Option<String> {
         let Certain { flow, is_again, .. } = certain;
-        let (source, destination) = (flow.judgement.initiator, flow.judgement.initiator.other());
-        let key = Key {
-            reason: flow.judgement.reason,
-            initiator: flow.record.ends[source].address,
-            responder: flow.record.ends[destination].address,
-            transport: flow.record.transport,
-            protocol: flow.identity.protocol,
-            waiver: None,
-            is_bare: flow.record.payload_bytes.0.iter().all(|&bytes| bytes == 0),
-        };
-        let port = flow.record.ends[destination].port;
+        let key = Key::of(&flow.record, &flow.identity, &flow.judgement, None);
+        let port = flow.record.ends[flow.judgement.initiator.other()].port;
         let is_first = self.is_first(key, flow.judgement.severity, port, now_ns);
         if !is_first || !self.may_write(now_ns) {
             self.waiting_flows += 1;

@@ -162,15 +162,7 @@ impl Findings {
         waiver: Option<usize>,
     ) {
         let (source, destination) = (judgement.initiator, judgement.initiator.other());
-        let key = Key {
-            reason: judgement.reason,
-            initiator: record.ends[source].address,
-            responder: record.ends[destination].address,
-            transport: record.transport,
-            protocol: identity.protocol,
-            is_bare: record.payload_bytes.0.iter().all(|&bytes| bytes == 0),
-            waiver,
-        };
+        let key = Key::of(record, identity, &judgement, waiver);
         let mut roles = judgement.roles;
         let finding = Finding {
             severity: judgement.severity,
@@ -293,6 +285,19 @@ impl Findings {
 }
 
 impl Key {
+    /// What makes this flow one with others.
+    pub fn of(record: &Record, identity: &Identity, judgement: &Judgement, waiver: Option<usize>) -> Self {
+        Self {
+            reason: judgement.reason,
+            initiator: record.ends[judgement.initiator].address,
+            responder: record.ends[judgement.initiator.other()].address,
+            transport: record.transport,
+            protocol: identity.protocol,
+            is_bare: record.payload_bytes.0.iter().all(|&bytes| bytes == 0),
+            waiver,
+        }
+    }
+
     /// Ports that are listed one by one.
     const fn most_ports(&self) -> usize {
         if self.is_bare { SCAN_PORTS } else { BUSY_PORTS }
